@@ -1,0 +1,152 @@
+"""Every sentence that tells a user what is wrong with the input, in one place: one line, the place first, then the remedy.
+
+What may be added here: a function that returns one line of text, in the user's notation, with both sides where there
+are two. What never belongs here: deciding that something is wrong; that is done where it is seen.
+
+>>> raise UsageError(no_file("examples/atention.py"))
+Traceback (most recent call last):
+    ...
+commute.theory.messages.UsageError: examples/atention.py: no such file
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UsageError(Exception):
+    """Input that commute can't work with; its text is one line that names the place and what would be right.
+
+    The command line prints the line and exits with 3. A program that is understood but not decided is no UsageError:
+    that is the verdict UNKNOWN.
+    """
+
+
+def one_line(text: object) -> str:
+    """The text with every run of white space, line breaks included, as one blank."""
+    return " ".join(str(text).split())
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint at the known name that is most like `name`, or at the few that there are, or nothing.
+
+    >>> nearest("atention", ["attention", "streamed"])
+    '; did you mean attention?'
+    >>> nearest("f", ["attention", "streamed"])
+    '; there are attention, streamed'
+    """
+    known = sorted(known)
+    close = get_close_matches(name, known, n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; there are {', '.join(known)}" if 0 < len(known) <= 8 else ""
+
+
+def _type_and_text(error: BaseException) -> str:
+    return one_line(f"{type(error).__name__}: {error}").removesuffix(":")
+
+
+# Targets: path.py:function or package.module:function
+
+
+def malformed_target(text: str) -> str:
+    """The text does not say which function of which file or module is meant."""
+    return f"{text or '(empty)'}: say which function, as path.py:function or package.module:function"
+
+
+def no_file(path: str) -> str:
+    """The file of a target is not there."""
+    return f"{path}: no such file"
+
+
+def not_a_python_file(path: str) -> str:
+    """The file of a target is a folder, or not Python."""
+    return f"{path}: not a Python file; a target is path.py:function or package.module:function"
+
+
+def no_module(name: str, error: BaseException) -> str:
+    """The module of a target can't be found."""
+    return f"{name}: no such module ({_type_and_text(error)}); a file is named by its path, as in path.py:function"
+
+
+def raised_on_import(place: str, line: int | None, error: BaseException) -> str:
+    """Running the file of a target raised."""
+    where = f"{place}:{line}" if line else place
+    return f"{where}: the file raises when it is imported: {_type_and_text(error)}"
+
+
+def no_function(place: str, name: str, known: Iterable[str]) -> str:
+    """The file or module has nothing of that name."""
+    return f"{place}: no function {name}{nearest(name, known)}"
+
+
+def not_callable(place: str, name: str, kind: str) -> str:
+    """The name is there, but means something that can't be called."""
+    return f"{place}: {name} is {_a(kind)}, not a function or nn.Module"
+
+
+def needs_constructor_arguments(place: str, name: str, arguments: Iterable[str]) -> str:
+    """An nn.Module class that can't be built without arguments."""
+    given = ", ".join(arguments)
+    return f"{place}: {name} needs constructor arguments ({given}); name a function without arguments that returns one"
+
+
+def factory_raised(place: str, name: str, error: BaseException) -> str:
+    """An nn.Module class, or a function that returns one, raised when it was called."""
+    return f"{place}: {name}() raises {_type_and_text(error)}"
+
+
+# Options of the command line and of the Python interface
+
+
+def malformed_size(text: str) -> str:
+    """An axis size that is not NAME=INT."""
+    return f"--size {text}: say NAME=INT with a positive whole number, as in --size n=128"
+
+
+def size_twice(name: str, first: object, second: object) -> str:
+    """One axis, two sizes."""
+    return f"--size {name}={second}: {name} is given twice, as {first} before; give each axis once"
+
+
+def malformed_assumption(text: str) -> str:
+    """An assumption that is not one of the known ones."""
+    return f"--assume {text}: say ARG=positive, ARG=nonnegative, ARG=nonzero or ARG=LO,HI, as in --assume x=positive"
+
+
+def assumption_twice(name: str, first: object, second: object) -> str:
+    """One argument, two assumptions."""
+    return f"--assume {name}={second}: {name} is given twice, as {first} before; give each argument once"
+
+
+def malformed_timeout(value: object) -> str:
+    """A time limit that is not a positive number."""
+    return f"--timeout {value}: say a positive number of seconds"
+
+
+# Files that are read and written
+
+
+def unreadable(path: str, error: BaseException) -> str:
+    """A file that can't be read at all."""
+    reason = getattr(error, "strerror", None) or _type_and_text(error)
+    return f"{path}: can't be read: {one_line(reason)}"
+
+
+def unwritable(path: str, error: BaseException) -> str:
+    """A file that can't be written."""
+    reason = getattr(error, "strerror", None) or _type_and_text(error)
+    return f"{path}: can't be written: {one_line(reason)}"
+
+
+def no_folder(path: str, folder: str) -> str:
+    """The folder that a file is to be written to is not there."""
+    return f"{path}: can't be written: no folder {folder}"
+
+
+def foreign_certificate(path: str, why: str) -> str:
+    """A file that is no certificate of commute, or of a version that is not known."""
+    return f"{path}: not a certificate of commute: {one_line(why)}"
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
