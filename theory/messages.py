@@ -148,5 +148,10 @@ def foreign_certificate(path: str, why: str) -> str:
     return f"{path}: not a certificate of commute: {one_line(why)}"
 
 
+def internal_error(error: BaseException) -> str:
+    """A mistake of commute itself, not of its user."""
+    return f"internal error, please report it: {_type_and_text(error)}"
+
+
 def _a(noun: str) -> str:
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"

@@ -306,7 +306,7 @@ def _substitute_node(t: Term, pairs: Pairs, go: Callable[[Term, Pairs], Term]) -
 
 
 def _substitute_composite(t: Term, pairs: Pairs, go: Callable[[Term, Pairs], Term]) -> Term:
-    """Under a composite's own axes only a plain renaming that captures nothing keeps its name; else its definition serves."""
+    """Under a composite's own axes only a renaming that captures nothing keeps its name; else its definition serves."""
     from commute.theory.ops import definition
 
     own = {a for a in t.attrs if isinstance(a, Axis)}
@@ -321,7 +321,7 @@ def _substitute_composite(t: Term, pairs: Pairs, go: Callable[[Term, Pairs], Ter
 
 
 def instantiate(term: Term, holes: Mapping[str, Term], axes: Mapping[Axis, Axis]) -> Term:
-    """A law's side with its holes and axes filled in, capturing on purpose (the law's side conditions say when it may)."""
+    """A law's side with holes and axes filled in, capturing on purpose (the law's side conditions say when it may)."""
 
     def put(t: Term, args: tuple[Term, ...]) -> Term:
         if t.op == "hole":
