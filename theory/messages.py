@@ -1,4 +1,4 @@
-"""Every sentence that tells a user what is wrong with the input, in one place: one line, the place first, then the remedy.
+"""Every sentence that tells a user what is wrong with the input, in one place: one line, place first, then remedy.
 
 What may be added here: a function that returns one line of text, in the user's notation, with both sides where there
 are two. What never belongs here: deciding that something is wrong; that is done where it is seen.

@@ -1,0 +1,226 @@
+"""The command line: reads options, calls one verb, prints what it answers, and turns it into an exit code.
+
+What may be added here: a command for a verb that exists. What never belongs here: the work itself, and imports at the
+top of anything slow; `commute --help` must answer at once.
+
+Exit codes: 0 PROVED or CHECKED, 1 REFUTED (or a certificate rejected), 2 UNKNOWN, 3 unusable input,
+70 internal error, 130 interrupted.
+"""
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from commute.options import assumptions_of, check_timeout, check_writable, sizes_of, write_text
+from commute.theory import messages
+from commute.theory.messages import UsageError
+
+if TYPE_CHECKING:
+    from commute.loading import Target
+    from commute.verify.verdict import Verdict
+
+REJECTED, UNUSABLE, INTERNAL, INTERRUPTED = 1, 3, 70, 130
+
+app = typer.Typer(
+    name="commute",
+    help="Prove that two deep-learning algorithms are equal, or show an input at which they differ.",
+    epilog="Exit codes: 0 PROVED or CHECKED, 1 REFUTED, 2 UNKNOWN, 3 unusable input, 70 internal error.",
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Size = Annotated[
+    list[str] | None,
+    typer.Option("--size", metavar="NAME=INT", help="Fix the size of an axis; may be given for several axes."),
+]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        code = app(args=argv, prog_name="commute", standalone_mode=False)
+    except typer.exceptions.TyperException as error:
+        return _fail(UNUSABLE, messages.one_line(error.format_message()) + " (see commute --help)")
+    except (typer.Abort, KeyboardInterrupt):
+        return _fail(INTERRUPTED, "interrupted")
+    return code if isinstance(code, int) else 0
+
+
+def verb(command: Callable[..., int]) -> Callable[..., int]:
+    """The command with every way of ending turned into its exit code and at most one line on stderr."""
+
+    @functools.wraps(command)
+    def run(**options: Any) -> int:
+        try:
+            code = command(**options)
+            sys.stdout.flush()
+            return code
+        except UsageError as error:
+            return _fail(UNUSABLE, messages.one_line(error), options["debug"])
+        except KeyboardInterrupt:
+            return _fail(INTERRUPTED, "interrupted", options["debug"])
+        except BrokenPipeError:
+            # The reader of our output has gone (`commute laws | head`): Python must not complain about it at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except Exception as error:
+            hint = "" if options["debug"] else " (--debug shows where)"
+            return _fail(INTERNAL, messages.internal_error(error) + hint, options["debug"])
+
+    return run
+
+
+@app.callback(invoke_without_command=True)
+def bare(context: typer.Context) -> None:
+    """Prove that two deep-learning algorithms are equal, or show an input at which they differ."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+@verb
+def prove(
+    reference: Annotated[str, typer.Argument(metavar="REF", help="path.py:function or package.module:function")],
+    candidate: Annotated[str, typer.Argument(metavar="CAND", help="The one that should be equal to it.")],
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", metavar="OUT.json", help="Write the certificate of a proof here.")
+    ] = None,
+    timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Give up after so many seconds.")] = 30.0,
+    size: Size = None,
+    assume: Annotated[
+        list[str] | None,
+        typer.Option("--assume", metavar="ARG=WHAT", help="positive, nonnegative, nonzero or LO,HI for an argument."),
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show every step of the proof.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Prove two functions equal for all inputs, or refute it with one input."""
+    sizes, assumed = sizes_of(size or []), assumptions_of(assume or [])
+    check_timeout(timeout)
+    if certificate is not None:
+        check_writable(certificate)
+    from commute.loading import load
+
+    with _working(f"comparing {reference} with {candidate}", quiet=as_json):
+        first, second = load(reference), load(candidate)
+        from commute.proving import prove as prove_equal
+
+        verdict = prove_equal(first.function, second.function, sizes=sizes, assume=assumed, timeout=timeout)
+    if as_json:
+        _print_json(verdict.to_json())
+    else:
+        print(_in_words(verdict, first, second, explain))
+    if certificate is not None:
+        _keep_certificate(verdict, certificate)
+    return verdict.exit_code
+
+
+@app.command()
+@verb
+def recheck(
+    certificate: Annotated[Path, typer.Argument(metavar="CERT.json", help="What prove --certificate wrote.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Recheck a certificate with the trusted checker alone, without any search."""
+    from commute.proving import recheck_file
+
+    checked = recheck_file(certificate)
+    if as_json:
+        _print_json(
+            {
+                "accepted": checked.ok,
+                "reason": checked.reason,
+                "claim": checked.claim,
+                "laws": list(checked.laws),
+                "axioms": list(checked.axioms),
+            }
+        )
+    elif checked.ok:
+        print(f"accepted: {checked.claim}")
+        for name, texts in (("laws", checked.laws), ("axioms", checked.axioms)):
+            print(f"  {name:<8}{', '.join(texts) or 'none'}")
+    else:
+        print(f"rejected: {messages.one_line(checked.reason)}")
+    return 0 if checked.ok else REJECTED
+
+
+@app.command()
+@verb
+def draw(
+    function: Annotated[str, typer.Argument(metavar="FN", help="path.py:function or package.module:function")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.svg", help="Where the picture goes.")],
+    size: Size = None,
+    debug: Debug = False,
+) -> int:
+    """Draw a function as a neural circuit diagram."""
+    sizes = sizes_of(size or [])
+    check_writable(output)
+    from commute.loading import load
+
+    with _working(f"drawing {function}"):
+        target = load(function)
+        from commute.drawing import draw_function
+
+        picture = draw_function(target.function, sizes)
+    write_text(output, picture)
+    print(f"drawn: {output}")
+    return 0
+
+
+def _in_words(verdict: "Verdict", reference: "Target", candidate: "Target", explain: bool) -> str:
+    """The verdict for a person; a refutation comes with a script that shows it in plain Torch."""
+    text = verdict.explain() if explain else str(verdict)
+    if verdict.counterexample is None:
+        return text
+    script = verdict.counterexample.snippet((reference.path, reference.name), (candidate.path, candidate.name))
+    return f"{text}\n\nTo see it in plain Torch, run:\n\n{script}"
+
+
+def _keep_certificate(verdict: "Verdict", path: Path) -> None:
+    if verdict.certificate is None:
+        print(f"{path}: not written, {verdict.kind} has no certificate", file=sys.stderr)
+        return
+    write_text(path, json.dumps(verdict.certificate, indent=1) + "\n")
+    print(f"certificate: {path}", file=sys.stderr)
+
+
+def _print_json(answer: dict[str, Any]) -> None:
+    print(json.dumps(answer, indent=2, allow_nan=False))
+
+
+@contextmanager
+def _working(what: str, quiet: bool = False) -> Iterator[None]:
+    """Show on a terminal what takes so long, and keep what user code prints out of our own output."""
+    if quiet or not sys.stderr.isatty():
+        with redirect_stdout(sys.stderr):
+            yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress, redirect_stdout(sys.stderr):
+        progress.add_task(what, total=None)
+        yield
+
+
+def _fail(code: int, line: str, debug: bool = False) -> int:
+    """Say in one line on stderr why there is no answer; the traceback comes only when it is asked for."""
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    print(f"commute: {line}", file=sys.stderr)
+    return code
