@@ -92,7 +92,7 @@ def _import_file(place: str) -> ModuleType:
 
 def _import_named(name: str) -> ModuleType:
     try:
-        with _importable(Path.cwd(), keep=True), redirect_stdout(sys.stderr):
+        with _importable(Path.cwd()), redirect_stdout(sys.stderr):
             return import_module(name)
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(error.name + ".")):
@@ -107,13 +107,13 @@ _NEIGHBOURS: dict[Path, dict[str, ModuleType]] = {}
 
 
 @contextmanager
-def _importable(folder: Path, keep: bool = False) -> Iterator[None]:
+def _importable(folder: Path) -> Iterator[None]:
     """Let the body import the modules of `folder`, ahead of all others, and take the folder off `sys.path` after.
 
-    Unless `keep`, what was imported from the folder moves to a name that no other folder's modules have; it stays in
-    `sys.modules`, because Torch's capture looks a function's module up there.
+    What was imported from the folder moves to a name that no other folder's modules have; it stays in `sys.modules`,
+    because Torch's capture looks a function's module up there.
     """
-    neighbours = {} if keep else _NEIGHBOURS.setdefault(folder, {})
+    neighbours = _NEIGHBOURS.setdefault(folder, {})
     before = dict(sys.modules)
     path_before = list(sys.path)
     sys.modules.update(neighbours)
@@ -122,8 +122,7 @@ def _importable(folder: Path, keep: bool = False) -> Iterator[None]:
         yield
     finally:
         sys.path[:] = path_before
-        if not keep:
-            _move_neighbours(folder, neighbours, before)
+        _move_neighbours(folder, neighbours, before)
 
 
 def _move_neighbours(folder: Path, neighbours: dict[str, ModuleType], before: dict[str, ModuleType]) -> None:

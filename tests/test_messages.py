@@ -1,0 +1,55 @@
+"""Every complaint about input is one line that names the place and what would be right."""
+
+import inspect
+
+import pytest
+
+from commute.theory import messages
+
+ERROR = ValueError("first line\nsecond line")
+
+SAID = [
+    (messages.malformed_target("attention.py"), "attention.py: say which function, as path.py:function"),
+    (messages.malformed_target(""), "(empty): say which function"),
+    (messages.no_file("a.py"), "a.py: no such file"),
+    (messages.not_a_python_file("a.txt"), "a.txt: not a Python file"),
+    (messages.no_module("a.b", ModuleNotFoundError("No module named 'a'")), "a.b: no such module"),
+    (
+        messages.raised_on_import("a.py", 3, ERROR),
+        "a.py:3: the file raises when it is imported: ValueError: first",
+    ),
+    (messages.raised_on_import("a.py", None, ERROR), "a.py: the file raises"),
+    (messages.no_function("a.py", "softmx", ["softmax", "relu"]), "a.py: no function softmx; did you mean softmax?"),
+    (messages.no_function("a.py", "f", ["softmax", "relu"]), "a.py: no function f; there are relu, softmax"),
+    (messages.no_function("a.py", "f", []), "a.py: no function f"),
+    (messages.not_callable("a.py", "x", "int"), "a.py: x is an int, not a function or nn.Module"),
+    (messages.needs_constructor_arguments("a.py", "Net", ["dim"]), "a.py: Net needs constructor arguments (dim)"),
+    (messages.factory_raised("a.py", "Net", ERROR), "a.py: Net() raises ValueError: first line second line"),
+    (messages.malformed_size("n=x"), "--size n=x: say NAME=INT"),
+    (messages.size_twice("n", 1, 2), "--size n=2: n is given twice, as 1 before"),
+    (messages.malformed_assumption("x=odd"), "--assume x=odd: say ARG=positive"),
+    (messages.assumption_twice("x", "positive", "nonzero"), "--assume x=nonzero: x is given twice, as positive before"),
+    (messages.malformed_timeout(-1.0), "--timeout -1.0: say a positive number of seconds"),
+    (
+        messages.unreadable("c.json", FileNotFoundError(2, "No such file or directory")),
+        "c.json: can't be read: No",
+    ),
+    (messages.unwritable("c.json", PermissionError(13, "Permission denied")), "c.json: can't be written: Permission"),
+    (messages.no_folder("out/c.json", "out"), "out/c.json: can't be written: no folder out"),
+    (messages.foreign_certificate("c.json", "no format"), "c.json: not a certificate of commute: no format"),
+    (messages.internal_error(ERROR), "internal error, please report it: ValueError: first line second line"),
+]
+
+
+@pytest.mark.parametrize(("text", "start"), SAID, ids=[start for _, start in SAID])
+def test_a_message_names_the_place_and_is_one_line(text: str, start: str) -> None:
+    assert text.startswith(start)
+    assert "\n" not in text and "  " not in text
+
+
+def test_every_message_is_tested() -> None:
+    helpers = {"UsageError", "one_line", "nearest"}
+    public = {name for name, each in vars(messages).items() if inspect.isfunction(each) and not name.startswith("_")}
+    own = {name for name in public if vars(messages)[name].__module__ == messages.__name__} - helpers
+    source = inspect.getsource(inspect.getmodule(test_every_message_is_tested))  # pyright: ignore[reportArgumentType]
+    assert {name for name in own if f"messages.{name}(" not in source} == set()
