@@ -155,3 +155,31 @@ def internal_error(error: BaseException) -> str:
 
 def _a(noun: str) -> str:
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
+# Diagrams
+
+
+def types_do_not_meet(left: str, right: str) -> str:
+    """The outputs of one diagram are not the inputs of the next."""
+    return f">>: the left gives {left}, the right takes {right}"
+
+
+def axis_already_woven(axis: str, place: str) -> str:
+    """A diagram is to be woven, or an array spread, over an axis that it has."""
+    return f"axis {axis} is already in {place}; take another copy, such as {axis}'"
+
+
+def axis_not_in_array(operator: str, axis: str, array: str) -> str:
+    """A box that works on an axis that its array doesn't have."""
+    return f"{operator}: axis {axis} is not in {array}"
+
+
+def arrays_expected(operator: str, wanted: str, given: int) -> str:
+    """A box or diagram with another number of arrays than it takes."""
+    return f"{operator}: takes {wanted}, not {given} array{'' if given == 1 else 's'}"
+
+
+def unknown_operator(place: str, name: str, known: Iterable[str]) -> str:
+    """A box whose name is no operator of that kind."""
+    return f"{place}: no operator {name}{nearest(name, known)}"
