@@ -179,6 +179,21 @@ def draw(
     return 0
 
 
+@app.command()
+@verb
+def laws(as_json: Json = False, debug: Debug = False) -> int:
+    """List the laws that a proof may use."""
+    from commute.lawbook import page, rows
+
+    table = rows()
+    if as_json:
+        _print_json({"laws": table})
+    else:
+        print(page(table))
+        print(f"\n{len(table)} laws, {sum(row['axiom'] for row in table)} of them axioms")
+    return 0
+
+
 def _in_words(verdict: "Verdict", reference: "Target", candidate: "Target", explain: bool) -> str:
     """The verdict for a person; a refutation comes with a script that shows it in plain Torch."""
     text = verdict.explain() if explain else str(verdict)
