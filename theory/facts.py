@@ -1,0 +1,182 @@
+"""What can be read off a term without proof search: its possible signs, and whether it is finite.
+
+Sound, not complete: `positive(t)` is True only if t > 0 at every index and input allowed.  A maximum or a sum over an axis may
+use a witness: one index at which the body has the property ("key 0 satisfies the causal mask").
+To add here: a row for an operator.  Never here: anything that needs an equation (the prover supplies another term instead).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import product
+
+from commute.theory.index import simplify
+from commute.theory.ops import COMPOSITES, definition
+from commute.theory.terms import BOOL, INT, REAL, ZERO, Term, index, postorder, size_value, substitute
+
+NEG, NIL, POS = 1, 2, 4
+ALL = NEG | NIL | POS
+MASKS = {"positive": POS, "nonnegative": POS | NIL, "nonzero": POS | NEG}
+"""Predicates on real terms, as sets of signs."""
+
+_SIGN = {-1: NEG, 0: NIL, 1: POS}
+_VALUES = {NEG: -1, NIL: 0, POS: 1}
+
+
+def _parts(mask: int) -> list[int]:
+    return [s for s in (NEG, NIL, POS) if mask & s]
+
+
+class Facts:
+    """Signs and finiteness under assumptions: `given` maps the name of an input to the set of signs that it may have."""
+
+    def __init__(self, given: Mapping[str, int] | None = None):
+        self.given = dict(given or {})
+        self._signs: dict[Term, int] = {}
+        self._real: dict[Term, int] = {}
+
+    def holds(self, predicate: str, term: Term) -> bool:
+        """True only if `predicate` (positive, nonnegative, nonzero, real) is derivable for the term."""
+        if predicate == "real":
+            return self.real(term)
+        return self.signs(term) & ~MASKS[predicate] == 0
+
+    def signs(self, term: Term) -> int:
+        """The set of signs that the term may have; minus infinity counts as negative."""
+        for t in postorder(term):
+            if t not in self._signs:
+                self._signs[t] = self._sign(t)
+        return self._signs[term]
+
+    def real(self, term: Term) -> bool:
+        """True only if the term is a real number at every index: never minus infinity."""
+        return self._level(term) == 2
+
+    def extended(self, term: Term) -> bool:
+        """True only if the term is a real number or minus infinity, and all its parts are where they may be."""
+        return self._level(term) >= 1
+
+    # --- signs -------------------------------------------------------------------------------------------------------
+
+    def _sign(self, t: Term) -> int:
+        get = self._signs
+        if t.op == "const":
+            return _SIGN[(t.attrs[0] > 0) - (t.attrs[0] < 0)]
+        if t.op in ("size", "named"):
+            return POS
+        if t.op == "axis":
+            return NIL if t.attrs[0].size == 1 else NIL | POS
+        if t.op == "input":
+            return self.given.get(t.attrs[0], NIL | POS if t.sort == INT and t.attrs[3] is not None else ALL)
+        if t.op == "ninf":
+            return NEG
+        if t.op == "exp":
+            return POS if self.real(t.args[0]) else NIL | POS
+        if t.op == "sqrt":
+            return POS if get[t.args[0]] == POS else NIL | POS
+        if t.op in ("recip", "tanh", "erf"):
+            return get[t.args[0]]
+        if t.op == "mul":
+            return self._product_sign(t)
+        if t.op in ("add", "max", "min"):
+            return self._pair_sign(t.op, get[t.args[0]], get[t.args[1]])
+        if t.op == "where":
+            return get[t.args[1]] | get[t.args[2]]
+        if t.op == "mod":
+            return NIL | POS if get[t.args[1]] == POS else ALL
+        if t.op == "reduce":
+            return self._reduce_sign(t)
+        if t.op in COMPOSITES:
+            return self.signs(definition(t))
+        return ALL
+
+    @staticmethod
+    def _pair_sign(op: str, left: int, right: int) -> int:
+        result = 0
+        for a, b in product(_parts(left), _parts(right)):
+            if op == "add":
+                result |= ALL if {a, b} == {NEG, POS} else (a if b == NIL else b)
+            else:
+                result |= max(a, b) if op == "max" else min(a, b)
+        return result
+
+    def _product_sign(self, t: Term) -> int:
+        factors: Counter[Term] = Counter()
+        stack = [t]
+        while stack:
+            f = stack.pop()
+            if f.op == "mul":
+                stack.extend(f.args)
+            else:
+                factors[f] += 1
+        result = POS
+        for f, count in factors.items():
+            mask = self._signs[f]
+            if count % 2 == 0:
+                mask = (NIL if mask & NIL else 0) | (POS if mask & (NEG | POS) else 0)
+            combined = 0
+            for a, b in product(_parts(result), _parts(mask)):
+                combined |= _SIGN[_VALUES[a] * _VALUES[b]]
+            result = combined
+        return result
+
+    def _reduce_sign(self, t: Term) -> int:
+        kind, axis = t.attrs
+        body = self._signs[t.args[0]]
+        if kind in ("max", "min"):
+            wanted = POS if kind == "max" else NEG
+            return wanted if body & wanted and body != wanted and self._witness(t, wanted) else body
+        if kind == "prod":
+            if body & NEG:
+                return ALL if body & NIL else NEG | POS
+            return body
+        if body in (POS, NIL, NEG):
+            return body
+        if body in (NIL | POS, NIL | NEG):
+            return body & ~NIL if self._witness(t, body & ~NIL) else body
+        return ALL
+
+    def _witness(self, t: Term, wanted: int) -> bool:
+        """Some index of the axis at which the body surely has the wanted sign."""
+        return any(self.signs(body) == wanted for body in _instances(t))
+
+    # --- finiteness: 2 real, 1 real or -inf, 0 neither can be said ---------------------------------------------------
+
+    def _level(self, term: Term) -> int:
+        for t in postorder(term):
+            if t not in self._real:
+                self._real[t] = self._real_node(t)
+        return self._real[term]
+
+    def _real_node(self, t: Term) -> int:
+        if not t.args:
+            return 2 if t.sort in (REAL, INT, BOOL) else 1
+        if t.op == "where":
+            return min(self._real[a] for a in t.args)
+        levels = [self._real[a] for a in t.args]
+        if t.op in ("max", "min", "add"):
+            worst = min(levels)
+            return 2 if t.op == "max" and worst == 1 and max(levels) == 2 else worst
+        if t.op == "exp":
+            return 2 if levels[0] else 0
+        if t.op == "reduce" and t.attrs[0] in ("max", "min"):
+            if levels[0] == 1 and t.attrs[0] == "max" and any(self.real(b) for b in _instances(t)):
+                return 2
+            return levels[0]
+        if t.op in COMPOSITES and levels[0] == 1:
+            return self._level(definition(t))
+        if t.op == "fold":
+            return 2 if all(v == 2 for v in levels) and all(a.sort != "ext" for a in t.args) else 0
+        return 2 if all(v == 2 for v in levels) else 0
+
+
+def _instances(t: Term) -> list[Term]:
+    """The body of a reduction at a few indices: the first, the last, and every free axis of the same size."""
+    axis, body = t.attrs[1], t.args[0]
+    if not any(x.op in ("where", "lt", "le", "eq") for x in postorder(body)):
+        return []
+    last = simplify(size_value(axis.size - 1))
+    others = [index(a) for a in sorted(body.free, key=lambda a: a.key) if a != axis and a.size == axis.size]
+    return [simplify(substitute(body, {axis: i})) for i in (ZERO, last, *others)]
+
