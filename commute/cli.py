@@ -190,7 +190,7 @@ def laws(as_json: Json = False, debug: Debug = False) -> int:
         _print_json({"laws": table})
     else:
         print(page(table))
-        print(f"\n{len(table)} laws, {sum(row['axiom'] for row in table)} of them axioms")
+        print(f"\n{len(table)} laws, {sum(bool(row['axiom']) for row in table)} of them axioms")
     return 0
 
 

@@ -9,41 +9,40 @@ from typing import Any
 
 
 def rows() -> list[dict[str, Any]]:
-    """What there is to know about each law, as plain values, in the order of their families."""
+    """What there is to know about each law, as plain values, in the order in which the families declare them."""
     from commute.theory.law import all_laws
 
-    laws = sorted(all_laws(), key=lambda law: law.family)
     return [
         {
             "name": law.name,
             "family": law.family,
             "statement": law.statement,
-            "conditions": [str(condition) for condition in law.conditions],
-            "axiom": bool(law.axiom),
-            "citation": law.citation or "",
+            "conditions": list(law.conditions),
+            "axiom": law.axiom,
+            "citation": law.citation,
             "doc": law.doc,
         }
-        for law in laws
+        for law in all_laws()
     ]
 
 
 def page(table: Iterable[dict[str, Any]]) -> str:
-    """The rows as text: a heading a family, then name, statement, conditions, and whether it is an axiom.
+    """The rows as text: a heading a family, then each law's name and statement, and whether it is an axiom.
 
-    >>> row = {"name": "add_zero", "family": "semiring", "statement": "x + 0 = x", "conditions": [], "axiom": False}
-    >>> print(page([row, {**row, "name": "recip_self", "statement": "x * 1/x = 1", "conditions": ["x != 0"]}]))
+    >>> row = {"name": "add_zero", "family": "semiring", "statement": "x + 0 = x", "axiom": ""}
+    >>> print(page([row, {**row, "name": "exp_positive", "statement": "max(exp(x), 0) = exp(x)", "axiom": "analysis"}]))
     semiring
-      add_zero    x + 0 = x
-      recip_self  x * 1/x = 1  where x != 0
+      add_zero      x + 0 = x
+      exp_positive  max(exp(x), 0) = exp(x)   (axiom: analysis)
     """
     parts = []
     for family, members in groupby(table, key=lambda row: row["family"]):
         members = list(members)
         width = max(len(row["name"]) for row in members)
-        parts.append("\n".join([family, *(f"  {row['name']:<{width}}  {_statement(row)}" for row in members)]))
+        lines = (f"  {row['name']:<{width}}  {row['statement']}{_standing(row)}" for row in members)
+        parts.append("\n".join([family, *lines]))
     return "\n\n".join(parts)
 
 
-def _statement(row: dict[str, Any]) -> str:
-    conditions = f"  where {', '.join(row['conditions'])}" if row["conditions"] else ""
-    return row["statement"] + conditions + ("  (axiom)" if row["axiom"] else "")
+def _standing(row: dict[str, Any]) -> str:
+    return f"   (axiom: {row['axiom']})" if row["axiom"] else ""
