@@ -84,8 +84,10 @@ def _import_file(place: str) -> ModuleType:
     try:
         with _importable(path.parent), redirect_stdout(sys.stderr):
             spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         del sys.modules[own_name]
+        if not isinstance(error, Exception | SystemExit):
+            raise
         raise UsageError(messages.raised_on_import(place, _line_in(path, error), error)) from error
     return module
 

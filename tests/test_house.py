@@ -185,7 +185,7 @@ def test_help_answers_at_once_without_the_heavy_libraries() -> None:
         start = time.perf_counter()
         answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
         seconds.append(time.perf_counter() - start)
-    assert answer.stdout.splitlines()[-1] == "[]"
+        assert answer.stdout.splitlines()[-1] == "[]"
     assert min(seconds) < 0.5
 
 
