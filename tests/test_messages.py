@@ -37,6 +37,11 @@ SAID = [
     (messages.unwritable("c.json", PermissionError(13, "Permission denied")), "c.json: can't be written: Permission"),
     (messages.no_folder("out/c.json", "out"), "out/c.json: can't be written: no folder out"),
     (messages.foreign_certificate("c.json", "no format"), "c.json: not a certificate of commute: no format"),
+    (messages.types_do_not_meet("(a, b)", "(a, c)"), ">>: the left gives (a, b), the right takes (a, c)"),
+    (messages.axis_already_woven("h", "(b, h)"), "axis h is already in (b, h); take another copy, such as h'"),
+    (messages.axis_not_in_array("softmax", "m", "(b, h)"), "softmax: axis m is not in (b, h)"),
+    (messages.arrays_expected("term", "(b, h)", 2), "term: takes (b, h), not 2 arrays"),
+    (messages.unknown_operator("a.py:3", "torch.svd", ["torch.exp"]), "a.py:3: no operator torch.svd"),
     (messages.internal_error(ERROR), "internal error, please report it: ValueError: first line second line"),
 ]
 
@@ -47,9 +52,9 @@ def test_a_message_names_the_place_and_is_one_line(text: str, start: str) -> Non
     assert "\n" not in text and "  " not in text
 
 
-def test_every_message_is_tested() -> None:
+def test_every_message_is_in_the_table_above() -> None:
     helpers = {"UsageError", "one_line", "nearest"}
     public = {name for name, each in vars(messages).items() if inspect.isfunction(each) and not name.startswith("_")}
     own = {name for name in public if vars(messages)[name].__module__ == messages.__name__} - helpers
-    source = inspect.getsource(inspect.getmodule(test_every_message_is_tested))  # pyright: ignore[reportArgumentType]
+    source = inspect.getsource(inspect.getmodule(test_every_message_is_in_the_table_above))  # pyright: ignore[reportArgumentType]
     assert {name for name in own if f"messages.{name}(" not in source} == set()

@@ -61,11 +61,9 @@ def test_the_three_columns_are_never_merged() -> None:
 
 
 def test_what_was_assumed_is_said() -> None:
-    text = str(
-        Verdict(PROVED, 0.5, assumptions=("x > 0",), constants=("0.125 read as 1/8",), laws=("exp_add", "split"))
-    )
+    text = str(Verdict(PROVED, 0.5, assumptions=("x > 0",), constants=("0.125 read as 1/8",), laws=("exp_add", "split")))
     assert "assumed   x > 0" in text
-    assert "constant  0.125 is 1/8" in text
+    assert "constant  0.125 read as 1/8" in text
     assert "laws      exp_add, split" in text
 
 

@@ -45,6 +45,10 @@ def _type_and_text(error: BaseException) -> str:
     return one_line(f"{type(error).__name__}: {error}").removesuffix(":")
 
 
+def _a(noun: str) -> str:
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
 # Targets: path.py:function or package.module:function
 
 
@@ -151,10 +155,6 @@ def foreign_certificate(path: str, why: str) -> str:
 def internal_error(error: BaseException) -> str:
     """A mistake of commute itself, not of its user."""
     return f"internal error, please report it: {_type_and_text(error)}"
-
-
-def _a(noun: str) -> str:
-    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
 # Diagrams
