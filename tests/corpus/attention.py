@@ -217,9 +217,7 @@ def decode_as_row(q: Q1, k: K, v: K) -> Q1:
     return F.scaled_dot_product_attention(q.unsqueeze(2), k, v).squeeze(2)
 
 
-def with_cache(
-    q: Q, k1: Float[Tensor, "b h m d"], k2: Float[Tensor, "b h p d"], v1: K, v2: Float[Tensor, "b h p d"]
-) -> Q:
+def with_cache(q: Q, k1: Float[Tensor, "b h m d"], k2: Float[Tensor, "b h p d"], v1: K, v2: Float[Tensor, "b h p d"]) -> Q:
     k, v = torch.cat([k1, k2], dim=2), torch.cat([v1, v2], dim=2)
     return torch.softmax(q @ k.mT, dim=-1) @ v
 
