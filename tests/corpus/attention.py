@@ -69,7 +69,7 @@ def two(q: Q, k: K2, v: K2) -> Q:
 
 
 def two_unshifted(q: Q, k: K2, v: K2) -> Q:
-    numerator = denominator = 0
+    numerator, denominator = torch.zeros_like(q), torch.zeros_like(q[..., :1])
     for kk, vv in zip(k.split(k.shape[2] // 2, dim=2), v.split(v.shape[2] // 2, dim=2), strict=True):
         e = torch.exp(q @ kk.mT)
         numerator = numerator + e @ vv

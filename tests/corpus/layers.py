@@ -1,11 +1,11 @@
-"""Layers: gated MLPs, adapters, mixtures of experts, sharded layers, modules against functions, in-place against pure."""
+"""Layers: gated MLPs, adapters, mixtures of experts, sharded layers, embeddings."""
 
 import math
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 X = Float[Tensor, "b n d"]
 D = Float[Tensor, "d"]
@@ -208,35 +208,6 @@ def embedded_all_scaled(ids: Int[Tensor, "b n"], table: Float[Tensor, "v d"], po
     return (table[ids] + position) * math.sqrt(table.shape[1])
 
 
-class Block(nn.Module):
-    """A pre-norm MLP block of fixed width."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(6, dtype=torch.float64)
-        self.up = nn.Linear(6, 8, dtype=torch.float64)
-        self.down = nn.Linear(8, 6, dtype=torch.float64)
-
-    def forward(self, x: Float[Tensor, "b n 6"]) -> Float[Tensor, "b n 6"]:
-        return x + self.down(F.gelu(self.up(self.norm(x))))
-
-
-torch.manual_seed(0)
-BLOCK = Block().requires_grad_(False)
-
-
-def block_by_hand(x: Float[Tensor, "b n 6"]) -> Float[Tensor, "b n 6"]:
-    c = x - x.mean(-1, keepdim=True)
-    y = c * torch.rsqrt(c.square().mean(-1, keepdim=True) + 1e-5) * BLOCK.norm.weight + BLOCK.norm.bias
-    h = y @ BLOCK.up.weight.T + BLOCK.up.bias
-    return x + (0.5 * h * (1 + torch.erf(h / math.sqrt(2)))) @ BLOCK.down.weight.T + BLOCK.down.bias
-
-
-def block_without_bias(x: Float[Tensor, "b n 6"]) -> Float[Tensor, "b n 6"]:
-    h = F.layer_norm(x, (6,), BLOCK.norm.weight, BLOCK.norm.bias) @ BLOCK.up.weight.T + BLOCK.up.bias
-    return x + F.gelu(h) @ BLOCK.down.weight.T
-
-
 PAIRS = [
     ("GeGLU fused", geglu, geglu_fused, True),
     ("GeGLU, gate on the other product", geglu, geglu_gate_after, False),
@@ -263,6 +234,4 @@ PAIRS = [
     ("heads on two devices", head_parallel, head_parallel_reduced, True),
     ("embedding by one-hot", embedded, one_hot_product, True),
     ("embedding, position scaled too", embedded, embedded_all_scaled, False),
-    ("module against function", BLOCK, block_by_hand, True),
-    ("module against function without bias", BLOCK, block_without_bias, False),
 ]
