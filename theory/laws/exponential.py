@@ -30,7 +30,7 @@ def exp_minus_infinity() -> Sides:
     return exp(NINF), ZERO
 
 
-@law(axiom="exp inverts log", where=("x positive",), near=lambda x: (exp(log(x)), log(exp(x))))
+@law(axiom="exp inverts log", where=("x positive",), near=lambda x: (exp(log(x)), log(x)))
 def exp_of_log(x: Real) -> Sides:
     """exp undoes log on positive numbers."""
     return exp(log(x)), x
@@ -43,7 +43,7 @@ def log_of_exp(x: Real) -> Sides:
 
 
 @law(
-    axiom="the functional equation of log", where=("x positive", "y positive"),
+    uses=("exp_sum", "exp_zero", "exp_of_log", "log_of_exp"), where=("x positive", "y positive"),
     near=lambda x, y: (log(add(x, y)), add(log(x), log(y))),
 )  # fmt: skip
 def log_product(x: Real, y: Real) -> Sides:
@@ -51,13 +51,16 @@ def log_product(x: Real, y: Real) -> Sides:
     return log(mul(x, y)), add(log(x), log(y))
 
 
-@law(axiom="log of a reciprocal", where=("x positive",), near=lambda x: (log(recip(x)), log(x)))
+@law(
+    uses=("exp_sum", "exp_zero", "exp_of_log", "log_of_exp"), where=("x positive",),
+    near=lambda x: (log(recip(x)), log(x)),
+)  # fmt: skip
 def log_recip(x: Real) -> Sides:
     """log of a reciprocal is minus the log."""
     return log(recip(x)), neg(log(x))
 
 
-@law(axiom="exp of minus x is the reciprocal", near=lambda x: (exp(neg(x)), neg(exp(x))))
+@law(uses=("exp_sum", "exp_zero"), near=lambda x: (exp(neg(x)), neg(exp(x))))
 def exp_neg(x: Real) -> Sides:
     """exp of the negative is the reciprocal."""
     return exp(neg(x)), recip(exp(x))
@@ -87,7 +90,13 @@ def cos_even(x: Real) -> Sides:
     return unary("cos", mul(MINUS_ONE, x)), unary("cos", x)
 
 
-@law(axiom="exp of a half is a square root", near=lambda x: (exp(mul(HALF, x)), exp(x)))
+@law(uses=("exp_sum", "exp_zero"), near=lambda x: (exp(mul(HALF, x)), exp(x)))
 def exp_half(x: Real) -> Sides:
     """exp of a half is the square root of exp."""
     return exp(mul(HALF, x)), sqrt(exp(x))
+
+
+@law(uses=("log_product", "sqrt_squared"), where=("x positive",), near=lambda x: (log(sqrt(x)), mul(TWO, log(x))))
+def log_of_sqrt(x: Real) -> Sides:
+    """log of a root is half the log."""
+    return log(sqrt(x)), mul(HALF, log(x))

@@ -1,0 +1,127 @@
+"""Maxima in normal form: distinct arguments in one order, nested to the right, with what they share taken out.
+
+min(a, b) is -max(-a, -b).  To add here: laws of max between numbers.  Never here: a maximum over an axis (`sums.py`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from commute.theory.ops import add, maximum, mul
+from commute.theory.polynomial import Poly, plus, poly_of, poly_term
+from commute.theory.terms import EXT, NINF, Term
+
+if TYPE_CHECKING:
+    from commute.egraph.canon import Canon
+
+
+class Extremes:
+    """The normal form of max and min over arguments in normal form."""
+
+    def __init__(self, canon: Canon):
+        self.canon = canon
+        self.journal = canon.journal
+
+    def normal(self, t: Term) -> Term:
+        """The normal form of the node."""
+        law = self.journal.law
+        x, y = t.args
+        if t.op == "min":
+            if EXT in (x.sort, y.sort):
+                return t
+            return self.canon.norm(law("min_by_max", {"x": x, "y": y}).rhs)
+        ordered = self._insert_all(x, y)
+        if ordered.op != "max" or EXT in (ordered.args[0].sort, ordered.args[1].sort) or ordered.sort == EXT:
+            return ordered
+        return self._shared(ordered)
+
+    def _insert_all(self, x: Term, y: Term) -> Term:
+        """max(x, y) with the arguments of x inserted one by one into those of y."""
+        law = self.journal.law
+        if x.op == "max":
+            law("max_associates", {"x": x.args[0], "y": x.args[1], "z": y})
+            return self._insert_all(x.args[0], self._insert_all(x.args[1], y))
+        return self._insert(x, y)
+
+    def _insert(self, x: Term, y: Term) -> Term:
+        """max(x, y) for x that is no maximum and y in order."""
+        law = self.journal.law
+        if x is NINF:
+            law("max_commutes", {"x": x, "y": y})
+            return law("max_unit", {"x": y}).rhs
+        if y is NINF:
+            return law("max_unit", {"x": x}).rhs
+        head = y.args[0] if y.op == "max" else y
+        if x is head:
+            if y.op != "max":
+                return law("max_idempotent", {"x": x}).rhs
+            law("max_associates", {"x": x, "y": x, "z": y.args[1]})
+            law("max_idempotent", {"x": x})
+            return y
+        winner = self._decided(x, head)
+        if winner is not None:
+            return self._replace(x, y, head, winner)
+        if x.digest < head.digest:
+            return maximum(x, y)
+        if y.op != "max":
+            return law("max_commutes", {"x": x, "y": y}).rhs
+        law("max_associates", {"x": x, "y": head, "z": y.args[1]})
+        law("max_commutes", {"x": x, "y": head})
+        law("max_associates", {"x": head, "y": x, "z": y.args[1]})
+        rest = self._insert(x, y.args[1])
+        return self._insert(head, rest) if rest.op == "max" and rest.args[0].digest < head.digest else maximum(head, rest)
+
+    def _replace(self, x: Term, y: Term, head: Term, winner: Term) -> Term:
+        """max(x, y) where one of x and y's head is known to be the larger."""
+        if y.op != "max":
+            return winner
+        self.journal.law("max_associates", {"x": x, "y": head, "z": y.args[1]})
+        return y if winner is head else self._insert(x, y.args[1])
+
+    def _decided(self, x: Term, y: Term) -> Term | None:
+        """The larger of the two where the sign of their difference is known; the equation is noted."""
+        if EXT in (x.sort, y.sort):
+            return None
+        for big, small in ((x, y), (y, x)):
+            gap = poly_term(plus(poly_of(big), poly_of(small), -1))
+            witness = self.canon.known("nonnegative", gap)
+            if witness is None:
+                continue
+            self.journal.computed("ring", big, add(small, gap))
+            self.journal.law("max_absorbs", {"c": gap, "x": small}, witnesses={"c": witness})
+            if big is x:
+                self.journal.law("max_commutes", {"x": x, "y": y})
+            return big
+        return None
+
+    def _shared(self, t: Term) -> Term:
+        """Take out what all arguments share: equal summands, then a common factor that isn't negative."""
+        parts: list[Term] = []
+        rest = t
+        while rest.op == "max":
+            parts.append(rest.args[0])
+            rest = rest.args[1]
+        parts.append(rest)
+        polys = [poly_of(p) for p in parts]
+        common: Poly = {m: c for m, c in polys[0].items() if all(p.get(m) == c for p in polys[1:])}
+        if common:
+            shift = poly_term(common)
+            left = [poly_term(plus(p, common, -1)) for p in polys]
+            for p, r in zip(parts, left, strict=True):
+                self.journal.computed("ring", p, add(r, shift))
+            inner = left[-1]
+            for r in reversed(left[:-1]):
+                self.journal.law("max_shift", {"x": r, "y": inner, "z": shift})
+                inner = maximum(r, inner)
+            return self.canon.norm(add(self.canon.norm(inner), shift))
+        found = self.canon.positive_content(polys)
+        if found is None:
+            return t
+        scale, witness, left = found
+        for p, r in zip(parts, left, strict=True):
+            self.journal.computed("ring", p, mul(scale, r))
+        inner = left[-1]
+        for r in reversed(left[:-1]):
+            self.journal.law("max_scale", {"c": scale, "x": r, "y": inner}, witnesses={"c": witness})
+            inner = maximum(r, inner)
+        return self.canon.norm(mul(scale, self.canon.norm(inner)))

@@ -1,0 +1,221 @@
+"""Products in normal form: which factors of a monomial combine, by which law.
+
+exp(ax)·exp(bx) -> exp((a+b)x);  [c]·[c] -> [c];  x·1/x -> 1 where x is not 0;  √x·√x -> x where x >= 0;
+L·1/P -> 1 - (P-L)·1/P where L is the leading monomial of P.  To add here: a law of two factors.  Never here: sums over an axis.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from commute.egraph.journal import Journal
+from commute.theory.ops import add, exp, mul
+from commute.theory.polynomial import (
+    UNIT,
+    Monomial,
+    Poly,
+    monomial_key,
+    monomial_term,
+    plus,
+    poly_of,
+    poly_term,
+    product,
+    times,
+)
+from commute.theory.terms import MINUS_ONE, ONE, ZERO, Term
+
+_ROUNDS = 200
+
+
+def is_indicator(atom: Term) -> bool:
+    """where(c, 1, 0)"""
+    return atom.op == "where" and atom.args[1] is ONE and atom.args[2] is ZERO
+
+
+def direction(atom: Term) -> tuple[Monomial, Fraction] | None:
+    """For exp(c·m) with one monomial m, the pair (m, c)."""
+    if atom.op != "exp":
+        return None
+    poly = poly_of(atom.args[0])
+    return next(iter(poly.items())) if len(poly) == 1 else None
+
+
+class Products:
+    """Combines factors; `known(predicate, term)` gives a witness that the predicate holds of the term, or None."""
+
+    def __init__(self, journal: Journal, known):
+        self.journal = journal
+        self.known = known
+        self._memo: dict[Monomial, Term] = {}
+
+    def normal(self, poly: Poly, written: Term) -> Term:
+        """The normal form of a polynomial whose monomials may combine; `written` is `poly_term(poly)`."""
+        for _ in range(_ROUNDS):
+            parts = {m: self._combined(m) for m in poly}
+            if all(parts[m] is monomial_term(m) for m in poly):
+                return written
+            ordered = sorted(poly, key=monomial_key, reverse=True)
+            replaced: Term | None = None
+            total: Poly = {}
+            for m in ordered:
+                c = poly[m]
+                part = parts[m] if m != UNIT else monomial_term(m, c)
+                if m != UNIT and c != 1:
+                    part = mul(monomial_term(UNIT, c), part)
+                replaced = part if replaced is None else add(part, replaced)
+                total = plus(total, poly_of(parts[m]), c)
+            assert replaced is not None
+            poly, written = total, self.journal.computed("ring", replaced, poly_term(total))
+        return written
+
+    def _combined(self, monomial: Monomial) -> Term:
+        """One combination applied to a monomial, and written as a sum again; itself where nothing combines."""
+        if monomial not in self._memo:
+            self._memo[monomial] = self._combine(monomial)
+        return self._memo[monomial]
+
+    def _combine(self, monomial: Monomial) -> Term:
+        found = self._find(monomial)
+        whole = monomial_term(monomial)
+        if found is None:
+            return whole
+        used, before, after = found
+        powers = dict(monomial)
+        for atom, e in used:
+            powers[atom] -= e
+        rest = tuple((a, e) for a, e in monomial if powers[a] for e in (powers[a],))
+        rest_term = monomial_term(rest)
+        split = self.journal.computed("ring", whole, mul(rest_term, before))
+        joined = mul(rest_term, after)
+        assert split.args[0] is rest_term
+        return self.journal.computed("ring", joined, poly_term(product({rest: Fraction(1)}, poly_of(after))))
+
+    def _find(self, monomial: Monomial) -> tuple[Monomial, Term, Term] | None:
+        """Factors that combine: (the part of the monomial, the term of it that the law speaks of, what it becomes)."""
+        seen: dict[Monomial, Term] = {}
+        powers = dict(monomial)
+        for atom, e in monomial:
+            if e > 1 and is_indicator(atom):
+                step = self.journal.law("indicator_square", {"c": atom.args[0]})
+                return ((atom, 2),), step.lhs, step.rhs
+            if e > 1 and atom.op == "sqrt":
+                witness = self.known("nonnegative", atom.args[0])
+                if witness is not None:
+                    step = self.journal.law("sqrt_squared", {"x": atom.args[0]}, witnesses={"x": witness})
+                    return ((atom, 2),), step.lhs, step.rhs
+            if atom.op == "exp":
+                way = direction(atom)
+                key = way[0] if way else ((atom, 1),)
+                other = atom if e > 1 else seen.get(key)
+                if other is not None:
+                    return self._merge_exp(other, atom)
+                seen[key] = atom
+            if atom.op == "recip":
+                found = self._cancel(atom, powers)
+                if found is not None:
+                    return found
+        return None
+
+    def _merge_exp(self, left: Term, right: Term) -> tuple[Monomial, Term, Term]:
+        step = self.journal.law("exp_sum", {"x": left.args[0], "y": right.args[0]})
+        total = plus(poly_of(left.args[0]), poly_of(right.args[0]))
+        self.journal.computed("ring", step.lhs.args[0], poly_term(total))
+        merged = exp(poly_term(total)) if total else self.journal.law("exp_zero").rhs
+        return times(((left, 1),), ((right, 1),)), step.rhs, merged
+
+    def _cancel(self, atom: Term, powers: dict[Term, int]) -> tuple[Monomial, Term, Term] | None:
+        below = atom.args[0]
+        if below in powers:
+            witness = self.known("nonzero", below)
+            if witness is None:
+                return None
+            step = self.journal.law("recip_cancels", {"x": below}, witnesses={"x": witness})
+            return times(((below, 1),), ((atom, 1),)), step.lhs, step.rhs
+        if below.op != "add":
+            return None
+        return self._divide(atom, poly_of(below), powers)
+
+    def _divide(self, atom: Term, poly: Poly, powers: dict[Term, int]) -> tuple[Monomial, Term, Term] | None:
+        """L·1/P -> (1 - (P-L)·1/P) / c for a monomial c·L of P that the product has (exp factors may have more)."""
+        lead = self._divisor(poly, powers)
+        witness = self.known("nonzero", atom.args[0]) if lead is not None else None
+        if lead is None or witness is None:
+            return None
+        c = poly[lead]
+        rest = plus(poly, {lead: c}, -1)
+        step = self.journal.law("recip_cancels", {"x": atom.args[0]}, witnesses={"x": witness})
+        used, extra = self._take(lead, powers)
+        before = mul(monomial_term(used), atom)
+        if used != lead:
+            self._split_exp(used, lead, extra, before, atom)
+        inverse, rest_term = monomial_term(UNIT, 1 / c), poly_term(rest)
+        base = mul(monomial_term(lead), atom)
+        expanded = mul(inverse, add(step.lhs, mul(MINUS_ONE, mul(rest_term, atom))))
+        self.journal.computed("ring", base, expanded)
+        after = mul(inverse, add(ONE, mul(MINUS_ONE, mul(rest_term, atom))))
+        if used != lead:
+            after = mul(monomial_term(extra), after)
+        final = self.journal.computed("ring", after, poly_term(poly_of(after)))
+        return times(used, ((atom, 1),)), before, final
+
+    def _divisor(self, poly: Poly, powers: dict[Term, int]) -> Monomial | None:
+        ways = {w[0]: w[1] for a in powers if (w := direction(a)) is not None}
+        inner = [w for m in poly for a, _ in m if (w := direction(a)) is not None]
+        for way, c in ways.items():
+            steps = [x for d, x in inner if d == way]
+            if not steps or any(x <= 0 for x in steps):
+                continue
+            low = [m for m in poly if all((d := direction(a)) is None or d[0] != way for a, _ in m)]
+            if c < 0 and len(low) == 1 and low[0] == UNIT:
+                return UNIT
+        lead = max(poly, key=lambda m: (self._height(m), monomial_key(m)))
+        return lead if lead != UNIT and self._fits(lead, powers) else None
+
+    @staticmethod
+    def _height(monomial: Monomial) -> Fraction:
+        return sum((Fraction(e) * (d[1] if (d := direction(a)) else 1) for a, e in monomial), Fraction(0))
+
+    @staticmethod
+    def _fits(lead: Monomial, powers: dict[Term, int]) -> bool:
+        ways = {w[0]: w[1] for a in powers if (w := direction(a)) is not None}
+        for a, e in lead:
+            way = direction(a)
+            if way is not None:
+                if way[1] <= 0 or ways.get(way[0], Fraction(0)) < way[1]:
+                    return False
+            elif powers.get(a, 0) < e:
+                return False
+        return True
+
+    @staticmethod
+    def _take(lead: Monomial, powers: dict[Term, int]) -> tuple[Monomial, Monomial]:
+        """The factors of the product that hold `lead`, and what is left of them once `lead` is taken out."""
+        used: Monomial = UNIT
+        extra: Monomial = UNIT
+        for a, e in lead:
+            way = direction(a)
+            if way is None:
+                used = times(used, ((a, e),))
+                continue
+            big = next(b for b in powers if (w := direction(b)) is not None and w[0] == way[0])
+            used = times(used, ((big, 1),))
+            rest = (direction(big) or way)[1] - way[1]
+            if rest:
+                extra = times(extra, ((exp(monomial_term(way[0], rest)), 1),))
+        return used, extra
+
+    def _split_exp(self, used: Monomial, lead: Monomial, extra: Monomial, before: Term, atom: Term) -> None:
+        """Note that the factors taken are lead times extra: exp((a+b)x) = exp(ax)·exp(bx), one exponential at a time."""
+        replaced: Term | None = None
+        by_way = {d[0]: a for a, _ in extra if (d := direction(a)) is not None}
+        small = {d[0]: a for a, _ in lead if (d := direction(a)) is not None}
+        for a, _ in reversed([(a, i) for a, e in used for i in range(e)]):
+            way = direction(a)
+            part = a
+            if way is not None and way[0] in by_way and way[0] in small:
+                step = self.journal.law("exp_sum", {"x": small[way[0]].args[0], "y": by_way[way[0]].args[0]})
+                self.journal.computed("ring", step.lhs.args[0], a.args[0])
+                part = step.rhs
+            replaced = part if replaced is None else mul(part, replaced)
+        assert replaced is not None
+        self.journal.computed("ring", mul(replaced, atom), mul(monomial_term(extra), mul(monomial_term(lead), atom)))
