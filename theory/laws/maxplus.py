@@ -67,8 +67,6 @@ def add_minus_infinity(x: Extended) -> Sides:
     return add(x, NINF), NINF
 
 
-
-
 @law(near=lambda x, y: (add(x, y), add(x, x)))
 def extended_add_commutes(x: Extended, y: Extended) -> Sides:
     """A sum doesn't depend on the order, with minus infinity too."""

@@ -52,13 +52,16 @@ def max_over_constant(k: AnyAxis, c: Extended) -> Sides:
     return reduce("max", k, c), c
 
 
-@law(uses=("max_over_max",), near=lambda j, k, x: (reduce("max", j, reduce("max", k, x)), reduce("max", k, x)))
+@law(
+    uses=("max_over_max",),
+    near=lambda j, k, x: (reduce("max", j, reduce("max", k, x)), reduce("max", k, reduce("min", j, x))),
+)  # fmt: skip
 def max_swap(j: AnyAxis, k: AnyAxis, x: Extended) -> Sides:
     """Two maxima change places."""
     return reduce("max", j, reduce("max", k, x)), reduce("max", k, reduce("max", j, x))
 
 
-@law(uses=("min_by_max",), near=lambda k, x: (reduce("min", k, x), reduce("max", k, neg(x))))
+@law(near=lambda k, x: (reduce("min", k, x), reduce("max", k, neg(x))))
 def min_over_by_max(k: AnyAxis, x: Real) -> Sides:
     """A minimum over an axis is minus the maximum of the negatives."""
     return reduce("min", k, x), neg(reduce("max", k, neg(x)))

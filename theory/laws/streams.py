@@ -6,14 +6,14 @@ from commute.theory.law import AnyAxis, Real, Sides, law
 from commute.theory.ops import add, exp, maximum, mul, neg, recip, sub, total
 
 
-@law(uses=("exp_sum",), near=lambda s, m, n: (mul(exp(sub(s, m)), exp(sub(m, n))), exp(sub(s, m))))
+@law(uses=("exp_sum", "exp_zero"), near=lambda s, m, n: (mul(exp(sub(s, m)), exp(sub(m, n))), exp(sub(s, m))))
 def rescale(s: Real, m: Real, n: Real) -> Sides:
     """Shifting by m and correcting by m - n is shifting by n."""
     return mul(exp(sub(s, m)), exp(sub(m, n))), exp(sub(s, n))
 
 
 @law(
-    uses=("exp_sum", "sum_scale"), near=lambda k, s, m: (total(k, exp(sub(s, m))), mul(exp(m), total(k, exp(s)))),
+    uses=("exp_sum", "exp_zero"), near=lambda k, s, m: (total(k, exp(sub(s, m))), mul(exp(m), total(k, exp(s)))),
     citation="Milakov & Gimelshein 2018, online normalizer calculation for softmax",
 )  # fmt: skip
 def shifted_sum(k: AnyAxis, s: Real, m: Real) -> Sides:
@@ -22,7 +22,7 @@ def shifted_sum(k: AnyAxis, s: Real, m: Real) -> Sides:
 
 
 @law(
-    uses=("exp_sum",),
+    uses=("exp_sum", "exp_zero"),
     near=lambda a, b, m, n: (
         add(mul(a, exp(sub(m, maximum(m, n)))), mul(b, exp(sub(n, maximum(m, n))))),
         mul(exp(maximum(m, n)), add(mul(a, exp(m)), mul(b, exp(n)))),
@@ -39,7 +39,7 @@ def merge_shifted(a: Real, b: Real, m: Real, n: Real) -> Sides:
 
 
 @law(
-    uses=("sum_scale",), near=lambda k, x, c: (total(k, mul(x, recip(c))), mul(total(k, x), c)),
+    near=lambda k, x, c: (total(k, mul(x, recip(c))), mul(total(k, x), c)),
     citation="Abbott & Zardini 2025, FlashAttention on a Napkin",
 )  # fmt: skip
 def late_division(k: AnyAxis, x: Real, c: Real) -> Sides:
