@@ -1,0 +1,78 @@
+"""Pictures: a term or a diagram as a neural circuit diagram, a law as two of them side by side, as SVG text.
+
+Left to right is composition; wires are axes, stacks of wires arrays, dashed lines part the arrays of a tuple; an axis that
+an operation is mapped over runs straight past its symbol.  The same input gives the same bytes.
+To add here: another arrangement of pictures on a page.  Never here: what a symbol looks like (`symbols.py`), where it
+stands (`layout.py`), what a term is drawn as (`recognise.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from xml.sax.saxutils import escape
+
+from commute.theory.diagram import Diagram
+from commute.theory.layout import layout_of
+from commute.theory.painting import Drawing, paint
+from commute.theory.picture import Carried, picture_of
+from commute.theory.symbols import STYLE, number, text, text_width
+from commute.theory.terms import Term, index, read
+
+MARGIN = 24.0
+
+
+def draw(what: Term | Diagram | Iterable[Term], *, title: str | None = None, holes: Carried | None = None) -> str:
+    """The neural circuit diagram of a term, of several outputs, or of a diagram, as one SVG text.
+
+    `holes` names the axes that a hole of a law carries.
+
+    >>> from commute.theory.axes import axis
+    >>> from commute.theory.diagram import over, source
+    >>> n = axis("n")
+    >>> picture = draw(source("x", (n,)) >> over("softmax", (n,), n), title="softmax")
+    >>> picture.startswith("<svg "), "<title>softmax[n](x[n])" in picture
+    (True, True)
+    """
+    drawing = drawing_of(what, holes)
+    top = MARGIN + (34.0 if title else 0.0)
+    width = max(drawing.width, text_width(title or "", 18)) + 2 * MARGIN
+    parts = [drawing.at(MARGIN, top)]
+    if title:
+        parts.insert(0, text(width / 2, MARGIN + 10, title, "title"))
+    return _page(width, top + drawing.height + MARGIN, parts, title or "neural circuit diagram")
+
+
+def draw_equation(lhs: Term, rhs: Term, title: str | None = None, *, holes: Carried | None = None) -> str:
+    """A law as a small two-sided picture: the left side, an equals sign, the right side; holes are boxes with names."""
+    left, right = drawing_of(lhs, holes), drawing_of(rhs, holes)
+    top = MARGIN + (34.0 if title else 0.0)
+    height = max(left.height, right.height)
+    width = left.width + right.width + 64 + 2 * MARGIN
+    wide = max(width, text_width(title or "", 18) + 2 * MARGIN)
+    x = MARGIN + (wide - width) / 2
+    parts = [
+        left.at(x, top + (height - left.height) / 2),
+        text(x + left.width + 32, top + height / 2 + 7, "=", "title"),
+        right.at(x + left.width + 64, top + (height - right.height) / 2),
+    ]
+    if title:
+        parts.insert(0, text(wide / 2, MARGIN + 10, title, "title"))
+    return _page(wide, top + height + MARGIN, parts, title or f"{lhs} = {rhs}")
+
+
+def drawing_of(what: Term | Diagram | Iterable[Term], holes: Carried | None = None) -> Drawing:
+    """The picture without its page."""
+    if isinstance(what, Term):
+        return paint(layout_of(picture_of((what,), holes)))
+    if isinstance(what, Diagram):
+        names = [f"x{i + 1}" for i in range(len(what.inputs))]
+        arrays = [read(s, map(index, a), (x.size for x in a)) for s, a in zip(names, what.inputs, strict=True)]
+        return paint(layout_of(picture_of(what.term(*arrays), holes, arrays)))
+    return paint(layout_of(picture_of(what, holes)))
+
+
+def _page(width: float, height: float, parts: list[str], title: str) -> str:
+    w, h = number(width), number(height)
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" version="1.1" width="{w}" height="{h}" viewBox="0 0 {w} {h}">'
+    ground = f'<rect class="ground" width="{w}" height="{h}"/>'
+    return "\n".join([head, f"<title>{escape(title)}</title>", f"<style>{STYLE}</style>", ground, *parts, "</svg>", ""])
