@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from commute.options import assumptions_of, check_timeout, check_writable, sizes_of, write_text
+from commute.options import assumptions_of, check_folder, check_timeout, check_writable, sizes_of, write_text
 from commute.theory import messages
 from commute.theory.messages import UsageError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from commute.loading import Target
     from commute.verify.verdict import Verdict
 
-REJECTED, UNUSABLE, INTERNAL, INTERRUPTED = 1, 3, 70, 130
+REJECTED, UNPROVED, UNUSABLE, INTERNAL, INTERRUPTED = 1, 2, 3, 70, 130
 
 app = typer.Typer(
     name="commute",
@@ -181,17 +181,32 @@ def draw(
 
 @app.command()
 @verb
-def laws(as_json: Json = False, debug: Debug = False) -> int:
-    """List the laws that a proof may use."""
-    from commute.lawbook import page, rows
+def laws(
+    check: Annotated[bool, typer.Option("--check", help="Prove every law anew and keep the book of proved laws.")] = False,
+    draw: Annotated[Path | None, typer.Option("--draw", metavar="DIR", help="Draw each law into this folder.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """List the laws that a proof may use; exit code 2 where --check leaves one unproved."""
+    if draw is not None:
+        check_folder(draw)
+    from commute.lawbook import check_all, draw_all, page, rows
 
+    stand, report = True, ""
+    if check:
+        with _working("proving every law", quiet=as_json):
+            stand, report = check_all()
+    if draw is not None:
+        print(f"drawn: {draw_all(draw)} laws in {draw}", file=sys.stderr)
     table = rows()
     if as_json:
-        _print_json({"laws": table})
-    else:
+        _print_json({"laws": table, **({"all_proved": stand} if check else {})})
+    elif check:
+        print(report)
+    elif draw is None:
         print(page(table))
         print(f"\n{len(table)} laws, {sum(bool(row['axiom']) for row in table)} of them axioms")
-    return 0
+    return 0 if stand else UNPROVED
 
 
 def _in_words(verdict: "Verdict", reference: "Target", candidate: "Target", explain: bool) -> str:

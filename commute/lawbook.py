@@ -1,11 +1,14 @@
-"""The table of laws for people: one row a law, grouped by family.
+"""The table of laws for people: rows, a page of text, a two-sided picture of each law, and the check of them all.
 
 What may be added here: another way of showing the table. What never belongs here: proving a law (verify/), or a law.
 """
 
 from collections.abc import Iterable
 from itertools import groupby
+from pathlib import Path
 from typing import Any
+
+from commute.options import write_text
 
 
 def rows() -> list[dict[str, Any]]:
@@ -46,3 +49,25 @@ def page(table: Iterable[dict[str, Any]]) -> str:
 
 def _standing(row: dict[str, Any]) -> str:
     return f"   (axiom: {row['axiom']})" if row["axiom"] else ""
+
+
+def draw_all(folder: Path) -> int:
+    """Draw each law as `folder/NAME.svg`, its two sides beside one another, and say how many there are."""
+    from commute.theory.draw import draw_equation
+    from commute.theory.law import all_laws
+    from commute.verify.induction import scopes
+
+    laws = all_laws()
+    for law in laws:
+        picture = draw_equation(law.lhs, law.rhs, law.name, holes=scopes(law.lhs, law.rhs))
+        write_text(folder / f"{law.name}.svg", picture)
+    return len(laws)
+
+
+def check_all() -> tuple[bool, str]:
+    """Prove every law anew and keep the book of proved laws; whether all stand, and what became of each."""
+    from commute.verify.lawbook import check_laws, summary, write_book
+
+    results = check_laws()
+    write_book(results)
+    return all(result.ok for result in results), summary(results)

@@ -75,6 +75,14 @@ def check_writable(path: Path) -> None:
         raise UsageError(messages.unwritable(str(path), PermissionError(0, "no permission")))
 
 
+def check_folder(path: Path) -> None:
+    """Raise UsageError where it is no folder that files can be written to."""
+    if not path.is_dir():
+        raise UsageError(messages.no_folder(str(path), str(path)))
+    if not os.access(path, os.W_OK):
+        raise UsageError(messages.unwritable(str(path), PermissionError(0, "no permission")))
+
+
 def write_text(path: Path, text: str) -> None:
     """Write the whole file or nothing: a reader never sees half of it."""
     try:

@@ -280,3 +280,15 @@ def test_the_laws_are_listed(capsys) -> None:
     code, out, _ = answer(capsys, "laws")
     assert code == 0
     assert all(row["name"] in out for row in rows)
+
+
+def test_the_laws_are_drawn(here, capsys) -> None:
+    assert answer(capsys, "laws", "--draw", "nowhere")[0] == 3
+    Path("pictures").mkdir()
+    code, out, err = answer(capsys, "laws", "--draw", "pictures")
+    assert (code, out) == (0, "")
+    pictures = sorted(Path("pictures").iterdir())
+    assert err == f"drawn: {len(pictures)} laws in pictures\n"
+    assert all(picture.read_text().startswith("<svg ") for picture in pictures)
+    rows = json.loads(answer(capsys, "laws", "--json")[1])["laws"]
+    assert [picture.stem for picture in pictures] == sorted(row["name"] for row in rows)
