@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commute.theory.ops import add, maximum, mul
-from commute.theory.polynomial import Poly, plus, poly_of, poly_term
-from commute.theory.terms import EXT, NINF, Term
+from commute.theory.ops import add, maximum, mul, sub
+from commute.theory.polynomial import UNIT, Poly, monomial_key, plus, poly_of, poly_term
+from commute.theory.terms import EXT, NINF, ZERO, Term, const
 
 if TYPE_CHECKING:
     from commute.egraph.canon import Canon
@@ -33,7 +33,66 @@ class Extremes:
         ordered = self._insert_all(x, y)
         if ordered.op != "max" or EXT in (ordered.args[0].sort, ordered.args[1].sort) or ordered.sort == EXT:
             return ordered
+        x, y = ordered.args
+        if y.op != "max" and x.op != "max":
+            clipped = self._clip(x, y)
+            if clipped is not None:
+                return clipped
         return self._shared(ordered)
+
+    def _clip(self, x: Term, y: Term) -> Term | None:
+        """max(x, y) as y + s·max(P, 0), where y is a number or both are multiples of one thing; P's lead is positive."""
+        norm, law = self.canon.norm, self.journal.law
+        left, right = poly_of(x), poly_of(y)
+        gap = plus(left, right, -1)
+        if not (set(left) <= {UNIT} or set(right) <= {UNIT} or _proportional(left, right)):
+            return None
+        lead = max((m for m in gap if m != UNIT), key=monomial_key)
+        if gap[lead] < 0:
+            law("max_commutes", {"x": x, "y": y})
+            x, y, gap = y, x, {m: -c for m, c in gap.items()}
+        difference = poly_term(gap)
+        self.journal.computed("ring", x, add(difference, y))
+        self.journal.computed("ring", y, add(ZERO, y))
+        law("max_shift", {"x": difference, "y": ZERO, "z": y})
+        return norm(add(self._positive_part(difference), y))
+
+    def _positive_part(self, x: Term) -> Term:
+        """max(x, 0) for x whose leading coefficient is positive: the common factor taken out, nested clips undone."""
+        norm, law = self.canon.norm, self.journal.law
+        whole = maximum(x, ZERO)
+        if whole in self.canon.memo:
+            return self.canon.memo[whole]
+        found = self.canon.positive_content([poly_of(x)])
+        if found is not None:
+            scale, witness, (rest,) = found
+            self.journal.computed("ring", x, mul(scale, rest))
+            self.journal.computed("ring", ZERO, mul(scale, ZERO))
+            law("max_scale", {"c": scale, "x": rest, "y": ZERO}, witnesses={"c": witness})
+            return norm(mul(scale, self._positive_part(rest)))
+        result = self._unclipped(x) or whole
+        self.canon.memo[whole] = result
+        return result
+
+    def _unclipped(self, x: Term) -> Term | None:
+        """max(max(a, 0) - c, 0) = max(a - c, 0) and max(a - max(a - c, 0), 0) = max(a, 0) - max(a - c, 0), c >= 0."""
+        norm, law = self.canon.norm, self.journal.law
+        poly = poly_of(x)
+        for m, k in poly.items():
+            if len(m) != 1 or m[0][1] != 1 or m[0][0].op != "max" or m[0][0].args[1] is not ZERO or abs(k) != 1:
+                continue
+            a, rest = m[0][0].args[0], plus(poly, {m: k}, -1)
+            if k == 1 and set(rest) == {UNIT} and rest[UNIT] < 0:
+                c = const(-rest[UNIT])
+                self.journal.computed("ring", x, sub(m[0][0], c))
+                return norm(law("clip_outside", {"a": a, "c": c}, witnesses={"c": c}).rhs)
+            gap = plus(rest, poly_of(a), -1)
+            if k == -1 and set(gap) == {UNIT} and gap[UNIT] > 0:
+                c, whole = const(gap[UNIT]), poly_term(rest)
+                self.journal.computed("ring", a, sub(whole, c))
+                self.journal.computed("ring", x, sub(whole, m[0][0]))
+                return norm(law("clip_inside", {"a": whole, "c": c}, witnesses={"c": c}).rhs)
+        return None
 
     def _insert_all(self, x: Term, y: Term) -> Term:
         """max(x, y) with the arguments of x inserted one by one into those of y."""
@@ -125,3 +184,8 @@ class Extremes:
             self.journal.law("max_scale", {"c": scale, "x": r, "y": inner}, witnesses={"c": witness})
             inner = maximum(r, inner)
         return self.canon.norm(mul(scale, self.canon.norm(inner)))
+
+
+def _proportional(left: Poly, right: Poly) -> bool:
+    """Whether one polynomial is a number times the other."""
+    return set(left) == set(right) and len({left[m] / right[m] for m in left}) == 1

@@ -110,11 +110,8 @@ class Products:
                 if other is not None:
                     return self._merge_exp(other, atom)
                 seen[key] = atom
-            if atom.op == "recip":
-                found = self._cancel(atom, powers)
-                if found is not None:
-                    return found
-        return None
+        inverses = (self._cancel(atom, powers) for atom, _ in monomial if atom.op == "recip")
+        return next((found for found in inverses if found is not None), None)
 
     def _merge_exp(self, left: Term, right: Term) -> tuple[Monomial, Term, Term]:
         step = self.journal.law("exp_sum", {"x": left.args[0], "y": right.args[0]})

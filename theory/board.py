@@ -23,8 +23,10 @@ def board(term: Term) -> str:
         if t.op == "const":
             value: Fraction = t.attrs[0]
             return str(value), _TIGHT if value.denominator == 1 and value >= 0 else _PRODUCT
-        if t.op in ("named", "size"):
+        if t.op == "named":
             return {"pi": "π"}.get(t.attrs[0], t.attrs[0]), _TIGHT
+        if t.op == "size":
+            return f"|{t.attrs[0]}|", _TIGHT
         if t.op in ("hole", "state"):
             return t.attrs[0], _TIGHT
         if t.op == "ninf":

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from commute.theory.law import Extended, Real, Sides, law
-from commute.theory.ops import add, maximum, minimum, mul, neg
-from commute.theory.terms import NINF
+from commute.theory.ops import add, maximum, minimum, mul, neg, sub
+from commute.theory.terms import NINF, ZERO
 
 
 @law(near=lambda x, y: (maximum(x, y), minimum(x, y)))
@@ -71,3 +71,15 @@ def add_minus_infinity(x: Extended) -> Sides:
 def extended_add_commutes(x: Extended, y: Extended) -> Sides:
     """A sum doesn't depend on the order, with minus infinity too."""
     return add(x, y), add(y, x)
+
+
+@law(where=("c nonnegative",), near=lambda a, c: (maximum(sub(maximum(a, ZERO), c), ZERO), maximum(a, ZERO)))
+def clip_outside(a: Real, c: Real) -> Sides:
+    """Clipping at 0, then at c, is clipping at c."""
+    return maximum(sub(maximum(a, ZERO), c), ZERO), maximum(sub(a, c), ZERO)
+
+
+@law(where=("c nonnegative",), near=lambda a, c: (maximum(sub(a, maximum(sub(a, c), ZERO)), ZERO), maximum(a, ZERO)))
+def clip_inside(a: Real, c: Real) -> Sides:
+    """The part of a between 0 and c."""
+    return maximum(sub(a, maximum(sub(a, c), ZERO)), ZERO), sub(maximum(a, ZERO), maximum(sub(a, c), ZERO))

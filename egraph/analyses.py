@@ -1,0 +1,55 @@
+"""What a class knows of itself: its leanest term and its most telling term, each the witness of what can be read off it.
+
+A class is real, independent of an axis or positive when one of its terms says so; that term is the witness.  Both choices are
+least keys, merged by min in egglog, so they only improve.  To add here: a reading of terms by which a class chooses.
+Never here: a fact without a term from which `facts.py` derives it.
+"""
+
+from __future__ import annotations
+
+from commute.theory.facts import ALL, NEG, NIL, POS, Facts
+from commute.theory.terms import BOOL, Term
+
+_TAG_BITS, _WEIGHT_BITS = 32, 20
+_TAG = (1 << _TAG_BITS) - 1
+_HEAVIEST = (1 << _WEIGHT_BITS) - 1
+_RANK = _TAG_BITS + _WEIGHT_BITS
+
+_SIGN_RANKS = {POS: 0, NIL: 1, NIL | POS: 2, NEG: 3, NEG | POS: 4, NIL | NEG: 5, ALL: 6}
+_WORST_RANK = {"positive": 0, "nonnegative": 2, "nonzero": 4}
+
+
+class Keys:
+    """The keys of terms under assumptions about the inputs; the tag sits in the low bits of each."""
+
+    def __init__(self, facts: Facts):
+        self.facts = facts
+        self._weights: dict[Term, int] = {}
+
+    def weight(self, term: Term) -> int:
+        """How much a term holds: its nodes and the axes that each depends on, cut at a million."""
+        found = self._weights.get(term)
+        if found is None:
+            found = min(_HEAVIEST, 1 + len(term.free) + sum(self._weights.get(a) or self.weight(a) for a in term.args))
+            self._weights[term] = found
+        return found
+
+    def __call__(self, term: Term, tag: int) -> tuple[int, int]:
+        """The two keys: (finiteness, number of free axes, weight, tag) and (signs, weight, tag)."""
+        if term.sort == BOOL:
+            level, rank = 0, 6
+        else:
+            level = 0 if self.facts.real(term) else 1 if self.facts.extended(term) else 2
+            rank = _SIGN_RANKS[self.facts.signs(term) or ALL]
+        low = self.weight(term) << _TAG_BITS | tag
+        return level << (_RANK + 8) | min(len(term.free), 255) << _RANK | low, rank << _RANK | low
+
+
+def tag_of(key: int) -> int:
+    """The tag that a key carries."""
+    return key & _TAG
+
+
+def sign_limit(predicate: str) -> int:
+    """A bound that the sign key of every term with the predicate stays under."""
+    return (_WORST_RANK[predicate] + 1) << _RANK

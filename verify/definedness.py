@@ -1,0 +1,95 @@
+"""Where a term is defined: the obligations that its divisions, roots and logarithms owe.
+
+In the equations every operator is total (recip(0) = 0, ...).  That the candidate is defined wherever the reference is, is this
+separate question: each obligation of the candidate follows from its own form, or is an obligation of the reference too.
+To add here: an operator that isn't defined everywhere.  Never here: proof search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from commute.theory.axes import Axis
+from commute.theory.facts import MASKS, Facts
+from commute.theory.ops import COMPOSITES, definition
+from commute.theory.terms import BOOL, Term, binds
+
+_NEEDS = {"recip": "nonzero", "log": "positive", "sqrt": "nonnegative"}
+_TAKES_MINUS_INFINITY = {"add", "max", "min", "where", "exp", "lt", "le", "eq"}
+
+Guard = tuple[Term, bool]
+
+
+@dataclass(frozen=True)
+class Obligation:
+    """`predicate` must hold of `term` wherever all guards hold, for all values of the `bound` axes."""
+
+    predicate: str
+    term: Term
+    guards: frozenset[Guard]
+    bound: frozenset[Axis]
+
+    def __str__(self) -> str:
+        return f"{self.term} must be {self.predicate}"
+
+
+def obligations(term: Term, facts: Facts) -> list[Obligation]:
+    """What must hold for the term to be defined, less what can be read off."""
+    found: dict[Obligation, None] = {}
+    seen: set[tuple[Term, frozenset[Guard], frozenset[Axis]]] = set()
+    stack: list[tuple[Term, frozenset[Guard], frozenset[Axis]]] = [(term, frozenset(), frozenset())]
+    while stack:
+        t, guards, bound = stack.pop()
+        bound = bound & t.free if t.op != "input" else bound & t.free
+        if (t, guards, bound) in seen:
+            continue
+        seen.add((t, guards, bound))
+        for owed in _own(t, guards, bound, facts):
+            found.setdefault(owed)
+        if t.op in COMPOSITES:
+            stack.append((definition(t), guards, bound))
+            continue
+        axis = binds(t)
+        inner = bound | {axis} if axis is not None else bound
+        for place, a in enumerate(t.args):
+            extra = frozenset(((t.args[0], place == 1),)) if t.op == "where" and place else frozenset()
+            stack.append((a, guards | extra, inner))
+    return list(found)
+
+
+def _own(t: Term, guards: frozenset[Guard], bound: frozenset[Axis], facts: Facts) -> list[Obligation]:
+    owed = []
+    need = _NEEDS.get(t.op)
+    if need is not None and not facts.holds(need, t.args[0]):
+        owed.append(Obligation(need, t.args[0], guards, bound & t.args[0].free))
+    takes = t.op in _TAKES_MINUS_INFINITY or (t.op == "reduce" and t.attrs[0] in ("max", "min")) or t.op in COMPOSITES
+    if not takes:
+        for a in t.args:
+            if a.sort != BOOL and not facts.real(a):
+                owed.append(Obligation("real", a, guards, bound & a.free))
+    return owed
+
+
+def implies(known: str, wanted: str) -> bool:
+    """Whether one predicate is at least as strong as another."""
+    return known == wanted or (known in MASKS and wanted in MASKS and MASKS[known] & ~MASKS[wanted] == 0)
+
+
+def uncovered(
+    reference: list[Obligation], candidate: list[Obligation], equal: Callable[[Term, Term], bool], everywhere: bool
+) -> list[Obligation]:
+    """The candidate's obligations that the reference doesn't owe too.
+
+    `everywhere` asks for it at each output element by itself: the reference must owe the obligation for at least the same
+    values of the bound axes.  Otherwise the reference is taken to be defined at all its outputs.
+    """
+
+    def covers(have: Obligation, want: Obligation) -> bool:
+        if not implies(have.predicate, want.predicate) or not equal(have.term, want.term):
+            return False
+        if everywhere and not want.bound <= have.bound:
+            return False
+        return all(any(g[1] == h[1] and equal(g[0], h[0]) for h in want.guards) for g in have.guards)
+
+    return [want for want in candidate if not any(covers(have, want) for have in reference)]
