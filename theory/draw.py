@@ -8,26 +8,31 @@ stands (`layout.py`), what a term is drawn as (`recognise.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from xml.sax.saxutils import escape
 
+from commute.theory.axes import Axis
 from commute.theory.diagram import Diagram
 from commute.theory.layout import layout_of
 from commute.theory.painting import Drawing, paint
-from commute.theory.picture import Carried, picture_of
+from commute.theory.picture import filled, picture_of, scopes
 from commute.theory.symbols import STYLE, number, text, text_width
 from commute.theory.terms import Term, index, read
 
 MARGIN = 24.0
 
 
+Carried = Mapping[str, Iterable[Axis]]
+
+
 def draw(what: Term | Diagram | Iterable[Term], *, title: str | None = None, holes: Carried | None = None) -> str:
     """The neural circuit diagram of a term, of several outputs, or of a diagram, as one SVG text.
 
-    `holes` names the axes that a hole of a law carries.
+    `holes` names the axes that a hole of a law carries; else it carries those that it can see wherever it stands.
 
     >>> from commute.theory.axes import axis
-    >>> from commute.theory.diagram import over, source
+    >>> from commute.theory.axes import Axis
+from commute.theory.diagram import over, source
     >>> n = axis("n")
     >>> picture = draw(source("x", (n,)) >> over("softmax", (n,), n), title="softmax")
     >>> picture.startswith("<svg "), "<title>softmax[n](x[n])" in picture
@@ -44,7 +49,8 @@ def draw(what: Term | Diagram | Iterable[Term], *, title: str | None = None, hol
 
 def draw_equation(lhs: Term, rhs: Term, title: str | None = None, *, holes: Carried | None = None) -> str:
     """A law as a small two-sided picture: the left side, an equals sign, the right side; holes are boxes with names."""
-    left, right = drawing_of(lhs, holes), drawing_of(rhs, holes)
+    carried = scopes(lhs, rhs) if holes is None else holes
+    left, right = drawing_of(lhs, carried), drawing_of(rhs, carried)
     top = MARGIN + (34.0 if title else 0.0)
     height = max(left.height, right.height)
     width = left.width + right.width + 64 + 2 * MARGIN
@@ -62,13 +68,13 @@ def draw_equation(lhs: Term, rhs: Term, title: str | None = None, *, holes: Carr
 
 def drawing_of(what: Term | Diagram | Iterable[Term], holes: Carried | None = None) -> Drawing:
     """The picture without its page."""
-    if isinstance(what, Term):
-        return paint(layout_of(picture_of((what,), holes)))
     if isinstance(what, Diagram):
         names = [f"x{i + 1}" for i in range(len(what.inputs))]
         arrays = [read(s, map(index, a), (x.size for x in a)) for s, a in zip(names, what.inputs, strict=True)]
-        return paint(layout_of(picture_of(what.term(*arrays), holes, arrays)))
-    return paint(layout_of(picture_of(what, holes)))
+        return paint(layout_of(picture_of(what.term(*arrays), arrays)))
+    terms = (what,) if isinstance(what, Term) else tuple(what)
+    carried = scopes(*terms) if holes is None else holes
+    return paint(layout_of(picture_of(filled(t, carried) for t in terms)))
 
 
 def _page(width: float, height: float, parts: list[str], title: str) -> str:

@@ -89,7 +89,7 @@ def _first_order(picture: Picture, order: Order, sources: list[int]) -> None:
     height: list[float] = []
     for i, node in enumerate(picture.nodes):
         below = [height[u.node] for u in node.uses]
-        height.append(sum(below) / len(below) if below else float(leaf[i]))
+        height.append(sum(below) / len(below) if below else float(leaf.get(i, 0)))
     for column in order.columns:
         column.sort(key=lambda item: (height[item[1]], rank.get(item[1], 0), item[0]))
 
@@ -199,7 +199,7 @@ def _inversions(line: list[float]) -> int:
 
 
 def _cost_at(picture: Picture, order: Order, node: int) -> int:
-    """The crossings inside the arrays that enter a node and the one that leaves it; those at its right count half."""
+    """The crossings inside the arrays that enter a node and the one that leaves it; those of new wires count half."""
     shape, before, through = picture.nodes[node], [], []
     arguments = [(shape.uses[a], *entering(picture, order, node, a)) for a in order.uses(picture, node)]
     slots = [use.axes[p] for use, enter, _ in arguments for p in enter]
@@ -212,8 +212,8 @@ def _cost_at(picture: Picture, order: Order, node: int) -> int:
         through += [use.axes[p] for p in enter if use.axes[p] not in shape.touched or use.axes[p] in shape.out]
     out = [shape.out[p] for p in order.axes[node]]
     through = list(dict.fromkeys(a for a in through if a in out))
-    fresh = [a for a in out if a not in through]
-    return 2 * _inversions(before) + _inversions([float(out.index(a)) for a in (*through, *fresh)])
+    ends = [float(out.index(a)) for a in (*through, *(a for a in out if a not in through))]
+    return 2 * _inversions(before) + _inversions(ends) + _inversions(ends[: len(through)])
 
 
 def _order_axes(picture: Picture, order: Order) -> None:

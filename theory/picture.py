@@ -7,13 +7,14 @@ To add here: facts about the graph.  Never here: positions, SVG, or what a term 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
 from commute.theory.axes import Axis, first_free
 from commute.theory.recognise import Seen, plain, recognise, signature
-from commute.theory.terms import Term
+from commute.theory.terms import Term, index, instantiate, postorder, read
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,9 @@ class Picture:
     woven: tuple[Axis, ...] = ()
 
 
-Carried = Mapping[str, Iterable[Axis]]
-
-
-def picture_of(terms: Iterable[Term], holes: Carried | None = None, unused: Iterable[Term] = ()) -> Picture:
-    """The graph of the terms; `holes` says which axes a hole carries, `unused` are arrays that nothing reads."""
-    builder = _Builder(holes or {})
+def picture_of(terms: Iterable[Term], unused: Iterable[Term] = ()) -> Picture:
+    """The graph of the terms; `unused` are arrays that nothing reads."""
+    builder = _Builder()
     outputs = tuple(builder.use(t) for t in terms)
     for term in unused:
         if term.op == "input" and term.attrs[0] not in builder.arrays:
@@ -58,12 +56,39 @@ def picture_of(terms: Iterable[Term], holes: Carried | None = None, unused: Iter
     return Picture(builder.nodes, _woven(builder.nodes))
 
 
+HOLE = "⟨⟩"
+"""What stands around the name of an array that is a hole of a law."""
+
+
+def scopes(*terms: Term) -> dict[str, frozenset[Axis]]:
+    """Hole -> the axes that it can depend on: in scope at every one of its occurrences."""
+    found: dict[str, frozenset[Axis]] = {}
+    stack = [(t, t.free) for t in terms]
+    while stack:
+        term, scope = stack.pop()
+        if term.op == "hole":
+            found[term.attrs[0]] = found.get(term.attrs[0], scope) & scope
+        inside = scope | ({a for a in term.attrs if isinstance(a, Axis)} if term.op != "axis" else set())
+        stack.extend((a, inside) for a in term.args)
+    return found
+
+
+def filled(term: Term, holes: Mapping[str, Iterable[Axis]]) -> Term:
+    """The term with an array in place of each hole, over the axes that the hole carries."""
+    arrays = {}
+    for t in postorder(term):
+        if t.op == "hole":
+            axes = sorted(holes.get(t.attrs[0], ()), key=lambda a: a.key)
+            name = f"{HOLE[0]}{t.attrs[0]}{HOLE[1]}"
+            arrays[t.attrs[0]] = read(name, map(index, axes), (a.size for a in axes), t.attrs[1])
+    return instantiate(term, arrays, {}) if arrays else term
+
+
 class _Builder:
-    def __init__(self, holes: Carried):
+    def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.arrays: dict[str, int] = {}
         self.known: dict[object, tuple[int, tuple[Axis, ...]]] = {}
-        self.holes = holes
 
     def use(self, root: Term) -> Use:
         """The node of a term, and its names here; deep terms are walked with a stack of their own."""
@@ -101,7 +126,8 @@ class _Builder:
         if name not in self.arrays:
             shape = ", ".join(str(s) for s in term.attrs[2])
             self.arrays[name] = len(self.nodes)
-            self.nodes.append(Node("array", name, f"{name}: {shape}" if shape else name, (), axes))
+            title = f"{name.strip(HOLE)}: {shape or 'a number'}"
+            self.nodes.append(Node("hole" if name[0] in HOLE else "array", name.strip(HOLE), title, (), axes))
         return Use(self.arrays[name], axes)
 
     def _add(self, term: Term, seen: Seen) -> None:
@@ -111,8 +137,7 @@ class _Builder:
             uses = (first, *map(self._use_known, seen.args[1:]))
         else:
             uses = tuple(map(self._use_known, seen.args))
-        carried = tuple(self.holes.get(seen.label, ())) if seen.kind == "hole" else ()
-        before = dict.fromkeys(chain(*(u.axes for u in uses), carried))
+        before = dict.fromkeys(chain(*(u.axes for u in uses)))
         moved = [a for a in uses[0].axes if a not in term.free] if seen.kind == "map" else []
         touched = tuple(dict.fromkeys((*moved, *seen.touched)))
         fresh = [a for a in touched if a not in before and a in term.free]
@@ -142,7 +167,7 @@ class _Builder:
 
 
 def _title(term: Term) -> str:
-    text = str(term)
+    text = re.sub(HOLE[0] + r"|" + HOLE[1] + r"(\[[^]]*])?", "", str(term))
     sizes = ", ".join(str(a) for a in sorted(term.free, key=lambda a: a.key))
     short = text if len(text) <= 160 else f"{text[:100]} … {text[-50:]}"
     return f"{short}   ({sizes})" if sizes else short

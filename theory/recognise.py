@@ -222,7 +222,7 @@ def _reduction(t: Term) -> Seen | None:
     if t.op != "reduce":
         return None
     axes, body = _opened(t, t.attrs[0])
-    if t.attrs[0] == "sum" and _product(body):
+    if t.attrs[0] == "sum" and _product(body) and set(axes) & body.args[0].free & body.args[1].free:
         return Seen("contract", "", body.args, axes)
     return Seen("reduce", t.attrs[0], (body,), axes)
 

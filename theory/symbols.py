@@ -48,9 +48,10 @@ def line(points: list[tuple[float, float]], style: str = "wire") -> str:
     """A calm curve through points that leaves and enters each of them horizontally."""
     x, y = points[0]
     path = [f"M{number(x)} {number(y)}"]
-    for a, b in points[1:]:
+    for i, (a, b) in enumerate(points[1:], 2):
         if abs(b - y) < 0.01:
-            path.append(f"H{number(a)}")
+            if i == len(points) or abs(points[i][1] - b) >= 0.01:
+                path.append(f"H{number(a)}")
         else:
             half = number((x + a) / 2)
             path.append(f"C{half} {number(y)} {half} {number(b)} {number(a)} {number(b)}")
@@ -170,3 +171,10 @@ def ending(x: float, y: float, kind: str) -> str:
 
 
 ENDINGS = {"mean": "μ", "prod": "∏", "logsumexp": "lse", "min": "min"}
+
+
+def loop(x: float, top: float, half: float) -> str:
+    """The state of a fold, from its right end back to its left."""
+    n, left, right = number, x - half, x + half
+    path = f"M{n(right)} {n(top + 14)}C{n(right + 26)} {n(top - 18)} {n(left - 26)} {n(top - 18)} {n(left)} {n(top + 14)}"
+    return f'<path class="wire" d="{path}"/>' + polygon([(left, top + 14), (left - 8, top + 7), (left + 1, top + 5)], "ink")
