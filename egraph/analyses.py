@@ -8,7 +8,7 @@ Never here: a fact without a term from which `facts.py` derives it.
 from __future__ import annotations
 
 from commute.theory.facts import ALL, NEG, NIL, POS, Facts
-from commute.theory.terms import BOOL, Term
+from commute.theory.terms import BOOL, Term, postorder
 
 _TAG_BITS, _WEIGHT_BITS = 32, 20
 _TAG = (1 << _TAG_BITS) - 1
@@ -30,8 +30,10 @@ class Keys:
         """How much a term holds: its nodes and the axes that each depends on, cut at a million."""
         found = self._weights.get(term)
         if found is None:
-            found = min(_HEAVIEST, 1 + len(term.free) + sum(self._weights.get(a) or self.weight(a) for a in term.args))
-            self._weights[term] = found
+            for t in postorder(term):
+                if t not in self._weights:
+                    self._weights[t] = min(_HEAVIEST, 1 + len(t.free) + sum(self._weights[a] for a in t.args))
+            found = self._weights[term]
         return found
 
     def __call__(self, term: Term, tag: int) -> tuple[int, int]:

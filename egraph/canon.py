@@ -65,8 +65,18 @@ class OutOfBudget(Exception):
 class Canon:
     """Normal forms under given facts, within a budget of seconds and steps."""
 
-    def __init__(self, facts: Facts, journal: Journal, *, seconds: float = 10.0, steps: int = 200_000, monomials: int = 4_000):
+    def __init__(
+        self,
+        facts: Facts,
+        journal: Journal,
+        *,
+        seconds: float = 10.0,
+        steps: int = 200_000,
+        monomials: int = 4_000,
+        unroll: int = 1,
+    ):
         self.facts, self.journal = facts, journal
+        self._unroll = unroll
         self.memo: dict[Term, Term] = {}
         self.busy: set[Term] = set()
         self._witness: dict[tuple[str, Term], Term] = {}
@@ -162,7 +172,7 @@ class Canon:
         kind, axis = t.attrs
         body = t.args[0]
         count = axis.size.constant
-        if count == 1:
+        if count is not None and count <= self._unroll:
             single = unrolled(t)
             assert single is not None
             return self.norm(self.journal.computed("unroll", t, single))
@@ -183,6 +193,12 @@ class Canon:
         if self.facts.holds(predicate, term):
             return term
         return self._witness.get((predicate, term))
+
+    def grant(self, predicate: str, normal: Term, witness: Term) -> None:
+        """Take a predicate of a normal form as known, by a term equal to it that the checker will accept as a witness."""
+        weaker = {"positive": PREDICATES, "nonnegative": ("nonnegative",), "nonzero": ("nonzero",)}
+        for each in weaker[predicate]:
+            self._witness.setdefault((each, normal), witness)
 
     def _remember(self, term: Term, result: Term) -> None:
         if term is result or term.sort in (BOOL, EXT) or result.sort in (BOOL, EXT):

@@ -101,7 +101,7 @@ def _without(monomial: Monomial, part: Monomial) -> Monomial:
     powers = dict(monomial)
     for atom, e in part:
         powers[atom] -= e
-    return tuple((a, e) for a, e in monomial if powers[a] and (e := powers[a]))
+    return tuple((a, powers[a]) for a, _ in monomial if powers[a])
 
 
 def _beside(pair: Term, rest: Monomial, coefficient: Fraction) -> Term:
@@ -114,7 +114,7 @@ def _factored(poly: Poly) -> Iterator[Term]:
     for monomial in poly:
         here = dict(monomial)
         powers = {a: min(e, here[a]) for a, e in powers.items() if a in here}
-    common = tuple((a, e) for a, e in next(iter(poly)) if (e := powers.get(a, 0)))
+    common = tuple((a, powers[a]) for a, _ in next(iter(poly)) if a in powers)
     for number in {Fraction(1), _content(poly)}:
         if common or number != 1:
             rest = poly_term({_without(m, common): c / number for m, c in poly.items()})

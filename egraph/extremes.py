@@ -47,7 +47,7 @@ class Extremes:
         gap = plus(left, right, -1)
         if not (set(left) <= {UNIT} or set(right) <= {UNIT} or _proportional(left, right)):
             return None
-        lead = max((m for m in gap if m != UNIT), key=monomial_key)
+        lead = max((m for m in gap if m != UNIT), key=lambda m: (all(a.op != "max" for a, _ in m), monomial_key(m)))
         if gap[lead] < 0:
             law("max_commutes", {"x": x, "y": y})
             x, y, gap = y, x, {m: -c for m, c in gap.items()}

@@ -19,11 +19,15 @@ class Log:
         self._encoding = encoding
         self._known: set[tuple[Term, Term]] = set()
 
+    def knows(self, step: Step) -> bool:
+        """Whether the equation of a step is logged, or says nothing."""
+        return step.lhs is step.rhs or (step.lhs, step.rhs) in self._known
+
     def write(self, step: Step) -> bool:
         """Log a step and tell egglog; False where its equation is known already."""
-        pair = (step.lhs, step.rhs)
-        if step.lhs is step.rhs or pair in self._known:
+        if self.knows(step):
             return False
+        pair = (step.lhs, step.rhs)
         self._known.update((pair, pair[::-1]))
         self.steps.append(step)
         self._encoding.equal(*pair)

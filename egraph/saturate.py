@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from pathlib import Path
 
 from egglog.bindings import EGraph, EggSmolError
 
-from commute.egraph.analyses import Keys
-from commute.egraph.encode import Encoding
+from commute.egraph.analyses import Keys, tag_of
+from commute.egraph.encode import Encoding, Shape
 from commute.egraph.expand import proposals, renamed
 from commute.egraph.log import Log
 from commute.egraph.rules import Rule, default_laws, rules_of
@@ -67,6 +67,7 @@ class Engine:
         self._expanded: set[Term] = set()
         self._seen: set[tuple[str, tuple[int, ...]]] = set()
         self._blocked: list[tuple[Rule, tuple[int, ...]]] = []
+        self._shapes: dict[str, Shape] = {}
         self._count = 0
 
     # --- egglog ------------------------------------------------------------------------------------------------------
@@ -108,7 +109,8 @@ class Engine:
         self.run("(run find 1)" + ("(run late 1)" if self.phase > 1 else ""))
         functions = self._egraph.freeze().functions
         value = self._egraph.value_to_i64
-        for shape in list(self.encoding.shapes.values()):
+        self._shapes = {shape.name: shape for shape in self.encoding.shapes.values()}
+        for shape in list(self._shapes.values()):
             seen = functions.get(f"seen_{shape.name}")
             for row in seen.rows if seen else ():
                 self._see(shape.name, tuple(map(value, row.inputs)))
@@ -116,3 +118,99 @@ class Engine:
             for row in functions[rule.name].rows:
                 self._match(rule, tuple(map(value, row.inputs)))
         self.run("(run clear 1)")
+
+    def _see(self, name: str, row: tuple[int, ...]) -> None:
+        shape = self._shapes[name]
+        axes = tuple(self.encoding.axes[i] for i in row[: shape.axes])
+        term = shape.fill(axes, tuple(self.encoding.terms[tag_of(key)] for key in row[shape.axes :]))
+        if term not in self._expanded:
+            self._expanded.add(term)
+            self.encoding.tag(term)
+            self._propose(proposals(term, self.facts))
+            if self.phase and term.op == "reduce":
+                self._propose(renamed(term))
+
+    def _match(self, rule: Rule, row: tuple[int, ...]) -> None:
+        key = (rule.name, tuple(map(tag_of, row)))
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        step = rule.step(row, self.encoding, self.facts)
+        if step:
+            self._propose((step,))
+        elif self.phase:
+            self._free(rule, row)
+        else:
+            self._blocked.append((rule, row))
+
+    def _free(self, rule: Rule, row: tuple[int, ...]) -> None:
+        for term, taken in rule.blocked(row, self.encoding):
+            self._propose(renamed(term, taken))
+
+    def _propose(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            if not self.log.knows(step):
+                self._count += 1
+                heappush(self._waiting, (self.keys.weight(step.lhs) + self.keys.weight(step.rhs), self._count, step))
+
+    def fire(self, deadline: float) -> bool:
+        """Log the lightest of the waiting steps; False where there was nothing to say."""
+        fired = 0
+        while self._waiting and fired < PER_ROUND and time.perf_counter() < deadline:
+            fired += self.log.write(heappop(self._waiting)[2])
+        return fired > 0 or bool(self.encoding.rows) or bool(self._waiting)
+
+    def next_phase(self) -> bool:
+        """Let what waits until the rest is quiet have its say; False where nothing is left."""
+        self.phase += 1
+        if self.phase == 1:
+            for term in [t for t in self._expanded if t.op == "reduce"]:
+                self._propose(renamed(term))
+            for rule, row in self._blocked:
+                self._free(rule, row)
+            self._blocked.clear()
+        return self.phase <= 2
+
+    def reached(self) -> set[int]:
+        """The numbers of the goals that are reached."""
+        self.run("(run check 1)")
+        return {row[0] for row in self.table("reached")}
+
+
+def saturate(
+    goals: Sequence[tuple[Term, Term]],
+    *,
+    facts: Facts,
+    seconds: float,
+    nodes: int = 50_000,
+    rounds: int = 30,
+    laws: Sequence[Law] | None = None,
+) -> Saturation:
+    """Search for equations that make the two terms of each goal equal, until all are or a budget is spent.
+
+    `laws` replaces the laws of the house; computed steps are always tried.  Time is checked between rounds and between steps.
+    """
+    start = time.perf_counter()
+    engine = Engine(facts, default_laws() if laws is None else laws)
+    for i, (left, right) in enumerate(goals):
+        engine.encoding.rows["goal"].append((i, engine.encoding.tag(left), engine.encoding.tag(right)))
+    deadline, count, stopped = start + seconds, 0, ""
+    while not stopped:
+        engine.load()
+        reached, enodes = engine.reached(), engine.enodes()
+        stopped = _budget(len(reached) == len(goals) > 0, enodes > nodes, count >= rounds, time.perf_counter() > deadline)
+        if not stopped:
+            count += 1
+            engine.find()
+            while not engine.fire(deadline):
+                if not engine.next_phase():
+                    stopped = "saturated"
+                    break
+                engine.find()
+    found = [i in reached for i in range(len(goals))]
+    return Saturation(found, engine.log.steps, stopped, enodes, count, time.perf_counter() - start, engine)
+
+
+def _budget(goal: bool, nodes: bool, rounds: bool, late: bool) -> str:
+    """The first reason to stop that holds, else nothing."""
+    return "goal" if goal else "nodes" if nodes else "rounds" if rounds else "time" if late else ""
