@@ -1,0 +1,395 @@
+"""From Torch functions to terms: several programs lifted together, over one set of axes.
+
+`lift` reads the annotations, traces every program on symbolic tensors (once for each answer to a question about sizes),
+and only then reads the output arrays, block by block of the common refinement, so that equal algorithms get equal names.
+To add here: what a lifted program carries.  Never here: tracing (`tracing.py`), the meaning of operators (`torch_*.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from commute.lowering import locate
+from commute.lowering.annotations import Signature, name_of, signature_of
+from commute.lowering.arguments import Arguments, Binding, assumed_bound, call, join
+from commute.lowering.arrays import Array, Layouts
+from commute.lowering.constants import Reading
+from commute.lowering.families import load_handlers
+from commute.lowering.patching import stand_ins
+from commute.lowering.paths import LIMIT, Facts, Fork
+from commute.lowering.registry import Unsupported, Unusable
+from commute.lowering.symbols import SymInt, SymReal
+from commute.lowering.tensors import SymTensor
+from commute.lowering.tracing import Trace
+from commute.theory.axes import Axis, Size
+from commute.theory.index import simplify
+from commute.theory.messages import UsageError, one_line
+from commute.theory.terms import BOOL, INT, Term, postorder, read
+from commute.verify.inputs import SCALAR, STATE, InputSpec
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of an output: its term over its axes, and where it lies (an index term for each dimension)."""
+
+    term: Term
+    axes: tuple[Axis, ...]
+    place: tuple[Term, ...]
+
+
+@dataclass(frozen=True)
+class Output:
+    """One result tensor: its shape, its sort, and the blocks that it is made of."""
+
+    shape: tuple[Size, ...]
+    sort: str
+    blocks: tuple[Block, ...]
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """The terms of the blocks."""
+        return tuple(b.term for b in self.blocks)
+
+
+@dataclass(frozen=True)
+class Program:
+    """One lifted program: its name and its results."""
+
+    name: str
+    outputs: tuple[Output, ...]
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Every block of every result."""
+        return tuple(b.term for o in self.outputs for b in o.blocks)
+
+
+@dataclass(frozen=True)
+class Path:
+    """What the programs are under some answers to their questions about sizes.
+
+    `conditions` says the answers in words; `fixed` the symbols that they replace (n := 1); `inputs` has the shapes then.
+    """
+
+    conditions: tuple[str, ...]
+    fixed: dict[str, Size]
+    facts: Facts
+    inputs: tuple[InputSpec, ...]
+    programs: tuple[Program, ...]
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The size symbols that are left."""
+        return tuple(sorted(set().union(*(s.symbols for i in self.inputs for s in i.shape))))
+
+    def holds(self, sizes: Mapping[str, int]) -> bool:
+        """Whether sizes of the symbols that are left are on this path."""
+        facts = self.facts
+        return (
+            all(s.at(sizes) >= 0 for s in facts.nonnegative)
+            and all(s.at(sizes) != 0 for s in facts.nonzero)
+            and all(s.at(sizes) == 0 for s in facts.zero)
+        )
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """Programs lifted together: one `Path` for each way that their questions about sizes can be answered."""
+
+    paths: tuple[Path, ...]
+    sizes: dict[str, Size]
+    excluded: tuple[str, ...]
+    constants: tuple[Reading, ...]
+    callables: tuple[Callable[..., tuple[torch.Tensor, ...]], ...]
+    source: tuple[str, ...]
+    layouts: tuple[Layouts, ...] = field(repr=False, default=())
+
+    @property
+    def programs(self) -> tuple[Program, ...]:
+        """The programs at general sizes (the first path)."""
+        return self.paths[0].programs
+
+    @property
+    def inputs(self) -> tuple[InputSpec, ...]:
+        """The inputs at general sizes."""
+        return self.paths[0].inputs
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The size symbols at general sizes."""
+        return self.paths[0].symbols
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """All terms of the first program."""
+        return self.programs[0].terms
+
+
+def lift(
+    functions: Sequence[Callable[..., Any]],
+    *,
+    sizes: Mapping[str, int] | None = None,
+    assume: Mapping[str, Any] | None = None,
+) -> Lifted:
+    """Lift programs together; Unsupported where one can't be, UsageError where one is wrong."""
+    load_handlers()
+    arguments = join([signature_of(f) for f in functions], sizes)
+    _known_arguments(arguments, assume)
+    bounds = {s.name: b for s in arguments.specs if (b := assumed_bound(s, assume)) is not None}
+    paths: list[Path] = []
+    excluded: list[str] = []
+    layouts: list[Layouts] = []
+    constants: dict[float, Reading] = {}
+    waiting = [Facts()]
+    followed = 0
+    while waiting:
+        facts = waiting.pop()
+        followed += 1
+        try:
+            run = _Run(arguments, facts, bounds)
+            path = run.lift(assume)
+        except Fork as fork:
+            branches = [facts.given(fork.question, answer) for answer in (True, False)]
+            waiting += sorted((b for b in branches if not b.impossible()), key=lambda b: len(b.fixed) <= len(facts.fixed))
+            if followed + len(waiting) > 3 * LIMIT or len(paths) + len(waiting) > LIMIT:
+                raise Unsupported(f"more than {LIMIT} paths by questions about sizes, such as {fork.question.yes}") from None
+            continue
+        except _Excluded as out:
+            excluded.append(f"{' and '.join(facts.words)}: {out}")
+            continue
+        constants |= run.constants
+        layouts.append(run.layouts)
+        paths.append(path)
+    if not paths:
+        raise UsageError(excluded[0])
+    paths.sort(key=lambda p: len(p.fixed))
+    callables = tuple(_runner(b) for b in arguments.bindings)
+    source = tuple(digest_of(f) for f in functions)
+    return Lifted(tuple(paths), arguments.sizes, tuple(excluded), tuple(constants.values()), callables, source, tuple(layouts))
+
+
+def lift_one(function: Callable[..., Any], sizes: Mapping[str, int] | None = None) -> Lifted:
+    """Lift one program, to draw or explore it."""
+    return lift([function], sizes=sizes)
+
+
+def _known_arguments(arguments: Arguments, assume: Mapping[str, Any] | None) -> None:
+    names = [s.name for s in arguments.specs]
+    for name in assume or {}:
+        if name not in names:
+            raise UsageError(f"assume: no argument {name}; there are {', '.join(names)}")
+
+
+class _Excluded(Exception):
+    """The reference itself raises on this path, so nothing is asked of the candidate there."""
+
+
+class _Run:
+    """One path: all programs traced over one `Layouts`, then read."""
+
+    def __init__(self, arguments: Arguments, facts: Facts, bounds: Mapping[str, Size]):
+        self.arguments = arguments
+        self.facts = facts
+        self.bounds = dict(bounds)
+        self.layouts = Layouts()
+        self.constants: dict[float, Reading] = {}
+
+    def lift(self, assume: Mapping[str, Any] | None) -> Path:
+        """The path with its programs; traced twice where integer arguments have to learn their range."""
+        traced, indexed = self._trace_all()
+        if any(s.sort == INT for s in self.arguments.specs):
+            found = self._bounds_from(indexed)
+            if found != self.bounds:
+                self.bounds, self.layouts = found, Layouts()
+                traced, _ = self._trace_all()
+        self._same_shapes(traced)
+        names = [b.signature.name for b in self.arguments.bindings]
+        programs = tuple(Program(n, tuple(self._output(a) for a in arrays)) for n, arrays in zip(names, traced, strict=True))
+        inputs = tuple(self._spec(s) for s in self.arguments.specs)
+        used = {t.attrs[0] for p in programs for b in p.terms for t in _inputs_of(b)}
+        for spec in inputs:
+            if spec.sort == INT and spec.bound is None and spec.name in used and spec.name not in (assume or {}):
+                raise UsageError(
+                    f"{names[0]}: integer argument {spec.name} indexes no axis; "
+                    f'say its range, as in assume={{"{spec.name}": ("0", "v")}}'
+                )
+        return Path(self.facts.words, self.facts.fixed, self.facts, inputs, programs)
+
+    def _spec(self, spec: InputSpec) -> InputSpec:
+        shape = tuple(s.put(self.facts.fixed) for s in spec.shape)
+        bound = self.bounds.get(spec.name)
+        return replace(spec, shape=shape, bound=None if bound is None else bound.put(self.facts.fixed))
+
+    # --- tracing ---
+
+    def _trace_all(self) -> tuple[list[list[Array]], list[Any]]:
+        results, indexed = [], []
+        for place, binding in enumerate(self.arguments.bindings):
+            trace = Trace(self.layouts, self.facts)
+            results.append(self._trace(trace, binding, place))
+            indexed += trace.indexed
+            self.constants |= trace.constants
+        return results, indexed
+
+    def _trace(self, trace: Trace, binding: Binding, place: int) -> list[Array]:
+        values = {s.name: self._value(self._spec(s)) for s in self.arguments.specs}
+        program = binding.signature.program
+        if isinstance(program, torch.nn.Module):
+            for path, value in [*program.named_parameters(), *program.named_buffers()]:
+                if path in binding.state:
+                    trace.parameters[id(value)] = values[path]
+        arguments = {p: values[name] for p, name in binding.inputs.items()} | binding.defaults
+        try:
+            with trace, stand_ins(program), torch.no_grad():
+                result = program(**arguments)
+            return [_result(trace, binding.signature, r) for r in _flat(result)]
+        except Unsupported as error:
+            raise error.at(locate.line_of(error.__traceback__)) from None
+        except UsageError:
+            raise
+        except Exception as error:
+            raise self._judged(error, binding, place) from error
+
+    def _value(self, spec: InputSpec) -> Any:
+        if spec.passing == SCALAR:
+            return SymReal(read(spec.name, (), ()))
+        bound = spec.bound if spec.sort == INT else None
+        array = Array(spec.shape, lambda idx: read(spec.name, idx, spec.shape, spec.sort, bound), spec.sort)
+        dtype = torch.float64 if spec.passing == STATE else getattr(torch, spec.dtype)
+        return SymTensor(array, dtype)
+
+    def _judged(self, error: Exception, binding: Binding, place: int) -> Exception:
+        """Whose fault an exception is: the program's, if it raises on real tensors too, else the lifter's."""
+        name = binding.signature.name
+        line = locate.line_of(error.__traceback__)
+        real = self._on_real_tensors(binding)
+        if real is None:
+            text = str(error) if isinstance(error, Unusable) else f"{type(error).__name__}: {one_line(error)}"
+            return Unsupported(f"{name} runs in Torch, but not on symbolic sizes: {text}", line)
+        if self.facts.words and place == 0:
+            return _Excluded(f"{name} raises {real[0]}")
+        where = f" where {' and '.join(self.facts.words)}" if self.facts.words else ""
+        hint = f" ({error.text})" if isinstance(error, Unusable) else ""
+        return UsageError(f"{real[1] or line or name}: {name} raises {real[0]}{hint}{where}")
+
+    def _on_real_tensors(self, binding: Binding) -> tuple[str, str | None] | None:
+        """What the program raises on ones of small sizes, and where; None where it doesn't raise at every row tried."""
+        specs = [self._spec(s) for s in self.arguments.specs]
+        symbols = sorted(set().union(*(s.symbols for i in specs for s in i.shape)))
+        path = Path((), {}, self.facts, (), ())
+        last: tuple[str, str | None] | None = None
+        for start in (3, 2, 5, 1, 9):
+            sizes = {s: start + 2 * i for i, s in enumerate(symbols)}
+            if not path.holds(sizes) and start != 9:
+                continue
+            try:
+                call(binding, {s.name: _ones(s, sizes) for s in specs})
+                return None
+            except Exception as error:
+                last = f"{type(error).__name__}: {one_line(error)}", locate.line_of(error.__traceback__)
+        return last
+
+    # --- reading ---
+
+    def _same_shapes(self, traced: list[list[Array]]) -> None:
+        names = [b.signature.name for b in self.arguments.bindings]
+        for name, arrays in zip(names[1:], traced[1:], strict=True):
+            if len(arrays) != len(traced[0]):
+                raise UsageError(f"{names[0]} returns {len(traced[0])} tensors, {name} returns {len(arrays)}")
+            for a, b in zip(traced[0], arrays, strict=True):
+                if a.shape != b.shape:
+                    raise UsageError(f"different result axes: {_shown(a.shape)} in {names[0]}, {_shown(b.shape)} in {name}")
+
+    def _output(self, array: Array) -> Output:
+        blocks = []
+        for place, axes in _walk(self.layouts, array.shape):
+            blocks.append(Block(simplify(array.at(place)), axes, place))
+        return Output(array.shape, array.sort, tuple(blocks))
+
+    def _bounds_from(self, indexed: list[tuple[Array, Size, str | None]]) -> dict[str, Size]:
+        """The range of every integer argument that is used as it is to index an axis."""
+        result = dict(self.bounds)
+        for array, size, place in indexed:
+            for where, _ in _walk(Layouts(), array.shape):
+                try:
+                    term = simplify(array.at(where))
+                except (Unsupported, Unusable):
+                    continue
+                if term.op == "input" and term.attrs[1] == INT:
+                    name = term.attrs[0]
+                    known = result.get(name, size)
+                    if not (known - size).provably_nonnegative() and not (size - known).provably_nonnegative():
+                        raise Unsupported(f"integer argument {name} indexes axes of sizes {known} and {size}", place)
+                    result[name] = size if (known - size).provably_nonnegative() else known
+        return result
+
+
+def _walk(layouts: Layouts, shape: Sequence[Size]) -> Iterator[tuple[tuple[Term, ...], tuple[Axis, ...]]]:
+    """Every block of an array: its index terms and its axes, chosen from left to right."""
+
+    def go(rest: Sequence[Size], place: tuple[Term, ...], axes: tuple[Axis, ...]) -> Iterator[Any]:
+        if not rest:
+            yield place, axes
+            return
+        for position, own in layouts.walk(rest[0], axes):
+            yield from go(rest[1:], (*place, position), (*axes, *own))
+
+    return go(list(shape), (), ())
+
+
+def _inputs_of(term: Term) -> list[Term]:
+    return [t for t in postorder(term) if t.op == "input"]
+
+
+def _flat(result: Any) -> list[Any]:
+    return list(result) if isinstance(result, tuple | list) else [result]
+
+
+def _result(trace: Trace, signature: Signature, value: Any) -> Array:
+    if isinstance(value, SymInt | SymReal | float | int) and not isinstance(value, bool):
+        kind = "a number"
+    elif isinstance(value, SymTensor | torch.Tensor):
+        return value.current() if isinstance(value, SymTensor) else trace.tensor(value)
+    else:
+        kind = f"a {type(value).__name__}"
+    raise UsageError(f"{signature.name} returns {kind}; it must return a tensor or a tuple of tensors")
+
+
+def _ones(spec: InputSpec, sizes: Mapping[str, int]) -> Any:
+    if spec.passing == SCALAR:
+        return 1.0
+    shape = spec.dims(sizes)
+    if spec.sort == BOOL:
+        return torch.ones(shape, dtype=torch.bool)
+    return torch.zeros(shape, dtype=torch.int64) if spec.sort == INT else torch.ones(shape, dtype=torch.get_default_dtype())
+
+
+def _runner(binding: Binding) -> Callable[..., tuple[torch.Tensor, ...]]:
+    def run(**inputs: Any) -> tuple[torch.Tensor, ...]:
+        return tuple(_flat(call(binding, inputs)))
+
+    run.__name__ = name_of(binding.signature.program)
+    return run
+
+
+def digest_of(function: Callable[..., Any]) -> str:
+    """The sha256 of a program's source text, or of its name where there is none."""
+    subject = type(function) if isinstance(function, torch.nn.Module) else inspect.unwrap(getattr(function, "func", function))
+    try:
+        text = inspect.getsource(subject)
+    except (OSError, TypeError):
+        text = name_of(function)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _shown(shape: Sequence[Size]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ")"
+
+
+__all__ = ["Block", "Lifted", "Output", "Path", "Program", "Unsupported", "lift", "lift_one"]

@@ -1,0 +1,441 @@
+"""Indexing: `x[...]`, assignment to a part, and reading at computed integers (gather, embedding, one_hot).
+
+A slice or an integer is a change of indices and leaves no trace; its ends are noted as cuts.  An index past the end of an
+axis that may be short is a question about sizes, so the program is followed on both sides of it.
+To add here: operators that read or write at integer positions.  Never here: reshapes and joins (`torch_shape.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from commute.lowering.arrays import Array, Indices, aligned, broadcast
+from commute.lowering.made import choose, filled, listed
+from commute.lowering.paths import Question, divide
+from commute.lowering.registry import Unsupported, Unusable, lifts
+from commute.theory.axes import Size
+from commute.theory.index import bounds, simplify
+from commute.theory.ops import add, eq, floordiv, indicator, land, lt, mod, mul, sub
+from commute.theory.terms import BOOL, INT, REAL, TRUE, ZERO, Term, const, size_value
+
+
+@dataclass(frozen=True)
+class Point:
+    """One position of a dimension, which is gone from the result."""
+
+    dim: int
+    position: Size
+
+
+@dataclass(frozen=True)
+class Span:
+    """Positions start, start + step, ... of a dimension."""
+
+    dim: int
+    start: Size
+    length: Size
+    step: int = 1
+
+
+@dataclass(frozen=True)
+class At:
+    """Positions of a dimension that an integer array names."""
+
+    dim: int
+    where: Array
+
+
+@dataclass(frozen=True)
+class New:
+    """A new dimension of size 1."""
+
+
+Pick = Point | Span | At | New
+
+
+def at_least(trace: Any, size: Size, low: Size | int) -> bool:
+    """Whether size >= low, on this path."""
+    low = Size.of(low)
+    return trace.ask(Question("nonnegative", size - low, f"{size} >= {low}", f"{size} < {low}"))
+
+
+def point(trace: Any, size: Size, index: int | Size) -> Size:
+    """An index counted from the front; Unusable where it is outside."""
+    given = Size.of(index)
+    if not at_least(trace, given, 0):
+        given = given + size
+    if not at_least(trace, given, 0) or not at_least(trace, size - 1, given):
+        raise Unusable(f"index {index} is out of range for an axis of size {size}")
+    return given
+
+
+def span(trace: Any, dim: int, size: Size, key: slice) -> Span:
+    """A slice as start, length and step, its ends noted as cuts of the size."""
+    step = key.step if key.step is not None else 1
+    if not isinstance(step, int) or step < 1:
+        step = step.constant if isinstance(step, Size) else step
+        if not isinstance(step, int):
+            raise Unsupported(f"a slice by steps of {key.step}")
+        if step < 1:
+            raise Unusable(f"a slice by steps of {step}: step must be greater than zero")
+    start, stop = (_end(trace, size, e, d) for e, d in ((key.start, Size(0)), (key.stop, size)))
+    if not at_least(trace, stop, start):
+        stop = start
+    length = stop - start
+    if length.terms and not at_least(trace, length, 1):
+        length = Size(0)
+    trace.layouts.cut(size, start)
+    trace.layouts.cut(size, stop)
+    if step == 1:
+        return Span(dim, start, length)
+    found = divide(length + (step - 1), Size(step))
+    if found is None:
+        raise Unsupported(f"a slice of {length} by steps of {step}: annotate the axis as a multiple of {step}")
+    whole = length.divided_by(step)
+    if whole is not None and whole.provably_positive():
+        trace.layouts.factor(length, (whole, Size(step)))
+    return Span(dim, start, found[0], step)
+
+
+def _end(trace: Any, size: Size, end: Any, default: Size) -> Size:
+    if end is None:
+        return default
+    if isinstance(end, Array | Term):
+        raise Unsupported("a slice whose end depends on data")
+    given = Size.of(end)
+    if not at_least(trace, given, 0):
+        given = given + size
+        if not at_least(trace, given, 0):
+            return Size(0)
+    return given if at_least(trace, size, given) else size
+
+
+def writable(key: Any) -> bool:
+    """Whether x[key] is a view of x: no index arrays, masks or lists."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return not any(isinstance(p, Array | list) for p in parts)
+
+
+def picks(trace: Any, array: Array, key: Any) -> list[Pick]:
+    """What each part of a key picks, with all dimensions spelled out."""
+    parts = list(key) if isinstance(key, tuple) else [key]
+    if any(isinstance(p, bool) for p in parts):
+        raise Unsupported("an index True or False")
+    used = sum(_width(p) for p in parts)
+    if used > array.rank:
+        raise Unusable(f"{used} indices for a tensor of {array.rank} dimensions")
+    rest: list[Any] = [slice(None)] * (array.rank - used)
+    dots = [i for i, p in enumerate(parts) if p is Ellipsis]
+    if len(dots) > 1:
+        raise Unusable("an index with two ellipses")
+    parts = [*parts[: dots[0]], *rest, *parts[dots[0] + 1 :]] if dots else [*parts, *rest]
+    result: list[Pick] = []
+    dim = 0
+    for part in parts:
+        result.append(_pick(trace, array, dim, part))
+        dim += _width(part)
+    return result
+
+
+def _width(part: Any) -> int:
+    return 0 if part is None or part is Ellipsis else part.rank if isinstance(part, Array) and part.sort == BOOL else 1
+
+
+def _pick(trace: Any, array: Array, dim: int, part: Any) -> Pick:
+    if part is None:
+        return New()
+    size = array.shape[dim]
+    if isinstance(part, slice):
+        return span(trace, dim, size, part)
+    if isinstance(part, int | Size):
+        position = point(trace, size, part)
+        trace.layouts.cut(size, position)
+        trace.layouts.cut(size, position + 1)
+        return Point(dim, position)
+    if isinstance(part, list | tuple):
+        part = _integers(trace, part)
+    if isinstance(part, Array) and part.sort == INT:
+        trace.indexes(part, size)
+        return At(dim, part)
+    if isinstance(part, Array) and part.sort == BOOL:
+        raise Unsupported("a boolean mask as an index: the size of its result depends on data")
+    raise Unsupported(f"an index of type {type(part).__name__}")
+
+
+def _integers(trace: Any, values: Sequence[Any]) -> Array:
+    if not all(isinstance(v, int | Size) and not isinstance(v, bool) for v in values):
+        raise Unsupported("a list of anything but integers as an index")
+    return listed([size_value(v) for v in values], [Size(len(values))], INT)
+
+
+def position_of(index: Term, size: Size) -> Term:
+    """A computed index, counted from the front; Unsupported where it can't be seen to be in range."""
+    index = simplify(index)
+    limits = bounds(index)
+    if limits is None or not (size - 1 - limits[1]).provably_nonnegative():
+        raise Unsupported(f"index {index} can't be seen to be in the range of an axis of size {size}")
+    if limits[0].provably_nonnegative():
+        return index
+    if not (limits[0] + size).provably_nonnegative():
+        raise Unsupported(f"index {index} can't be seen to be in the range of an axis of size {size}")
+    wrapped = simplify(add(index, size_value(size)))
+    return choose(lt(index, ZERO), lambda: wrapped, lambda: index)
+
+
+@lifts(torch.Tensor.__getitem__)
+def get_item(trace: Any, array: Array, key: Any) -> Array:
+    """array[key]"""
+    chosen = picks(trace, array, key)
+    arrays = [p for p in chosen if isinstance(p, At)]
+    common = broadcast([p.where.shape for p in arrays])
+    places = [i for i, p in enumerate(q for q in chosen if not isinstance(q, Point)) if isinstance(p, At)]
+    together = not places or places[-1] - places[0] == len(places) - 1
+    front = places[0] if places and together else 0
+    kept = [p for p in chosen if isinstance(p, Span | New)]
+    sizes = [p.length if isinstance(p, Span) else Size(1) for p in kept]
+    shape = [*sizes[:front], *common, *sizes[front:]]
+
+    def at(indices: Indices) -> Term:
+        own = indices[front : front + len(common)]
+        rest = iter([*indices[:front], *indices[front + len(common) :]])
+        result: list[Term] = [ZERO] * array.rank
+        for p in chosen:
+            if isinstance(p, New):
+                next(rest)
+            elif isinstance(p, Point):
+                result[p.dim] = size_value(p.position)
+            elif isinstance(p, Span):
+                result[p.dim] = add(size_value(p.start), mul(const(p.step), next(rest)))
+            else:
+                result[p.dim] = position_of(aligned(p.where, own), array.shape[p.dim])
+        return array.at(result)
+
+    return Array(shape, at, array.sort)
+
+
+def value_array(trace: Any, value: Any, sort: str) -> Array:
+    """What is assigned, as an array of the sort of the target."""
+    if isinstance(value, Array):
+        if sort == INT and value.sort == REAL or sort == BOOL and value.sort != BOOL:
+            raise Unsupported(f"{value.sort} values put into a tensor of {sort}")
+        return value if sort == BOOL or value.sort != BOOL else Array(value.shape, lambda i: indicator(value.at(i)), sort)
+    if sort == BOOL:
+        if not isinstance(value, bool):
+            raise Unsupported("numbers put into a tensor of truth values")
+        return filled((), eq(ZERO, const(0 if value else 1)), BOOL)
+    return filled((), trace.number(value), sort)
+
+
+def set_item(trace: Any, array: Array, key: Any, value: Any) -> Array:
+    """The array after array[key] = value."""
+    source = value_array(trace, value, array.sort)
+    if isinstance(key, Array) and key.sort == BOOL:
+        return _masked(array, key, source)
+    chosen = picks(trace, array, key)
+    if any(isinstance(p, At) for p in chosen):
+        return _scattered(array, chosen, source)
+    sizes = [p.length if isinstance(p, Span) else Size(1) for p in chosen if not isinstance(p, Point)]
+    source = _fitting(source, sizes)
+
+    def at(indices: Indices) -> Term:
+        condition, inner = TRUE, []
+        for p in chosen:
+            if isinstance(p, New):
+                inner.append(ZERO)
+            elif isinstance(p, Point):
+                condition = simplify(land(condition, eq(indices[p.dim], size_value(p.position))))
+            elif isinstance(p, Span):
+                inside, position = _within(p, array.shape[p.dim], indices[p.dim])
+                condition = simplify(land(condition, inside))
+                inner.append(position)
+        return choose(condition, lambda: aligned(source, tuple(inner)), lambda: array.at(indices))
+
+    return Array(array.shape, at, array.sort)
+
+
+def _fitting(source: Array, sizes: Sequence[Size]) -> Array:
+    """What is assigned, without leading dimensions of size 1 that the target lacks; Unusable where it doesn't fit."""
+    extra = source.rank - len(sizes)
+    if extra > 0:
+        if any(s != Size(1) for s in source.shape[:extra]):
+            raise Unusable(f"a value of {source.rank} dimensions assigned to {len(sizes)}")
+        inner, lead = source, (ZERO,) * extra
+        source = Array(source.shape[extra:], lambda i: inner.at((*lead, *i)), source.sort)
+    for own, target in zip(reversed(source.shape), reversed(sizes), strict=False):
+        if own not in (target, Size(1)):
+            raise Unusable(f"a value of size {own} assigned to a part of size {target}")
+    return source
+
+
+def _within(p: Span, size: Size, index: Term) -> tuple[Term, Term]:
+    """Whether an index of the whole is in the span, and where in the span it is."""
+    offset = simplify(sub(index, size_value(p.start)))
+    end = p.start + p.length * p.step
+    low = TRUE if p.start == Size(0) else lt(size_value(p.start - 1), index)
+    high = TRUE if end == size else lt(index, size_value(end))
+    condition = land(low, high)
+    if p.step == 1:
+        return condition, offset
+    step = const(p.step)
+    return land(condition, eq(mod(offset, step), ZERO)), simplify(floordiv(offset, step))
+
+
+def _masked(array: Array, mask: Array, source: Array) -> Array:
+    """Where a mask over the leading dimensions holds, one number."""
+    if mask.shape != array.shape[: mask.rank]:
+        raise Unusable("a mask of another shape than the tensor")
+    if source.rank and any(s != Size(1) for s in source.shape):
+        raise Unsupported("several values assigned by a boolean mask: where they go depends on data")
+    zeros = (ZERO,) * source.rank
+
+    def at(indices: Indices) -> Term:
+        return choose(mask.at(indices[: mask.rank]), lambda: source.at(zeros), lambda: array.at(indices))
+
+    return Array(array.shape, at, array.sort)
+
+
+def _scattered(array: Array, chosen: Sequence[Pick], source: Array) -> Array:
+    """Assignment at index arrays, one of which counts its own dimension: every entry is written at most once."""
+    arrays = [p for p in chosen if isinstance(p, At)]
+    common = broadcast([p.where.shape for p in arrays])
+    if len(common) != 1 or not all(isinstance(p, At) or _whole(p, array) for p in chosen):
+        raise Unsupported("assignment at index arrays of several dimensions, or mixed with slices")
+    kept = [p for p in chosen if isinstance(p, Span)]
+    if kept and isinstance(chosen[0], Span):
+        raise Unsupported("assignment at index arrays after a slice")
+    source = _fitting(source, [*common, *(p.length for p in kept)])
+
+    def at(indices: Indices) -> Term:
+        for p in arrays:
+            row = indices[p.dim]
+            if array.shape[p.dim] == common[0] and simplify(aligned(p.where, (row,))) is simplify(row):
+                break
+        else:
+            raise Unsupported("assignment at index arrays, where one entry may be written twice")
+        condition = TRUE
+        for p in arrays:
+            position = position_of(aligned(p.where, (row,)), array.shape[p.dim])
+            condition = simplify(land(condition, eq(position, indices[p.dim])))
+        inner = (row, *(indices[p.dim] for p in kept))
+        return choose(condition, lambda: aligned(source, inner), lambda: array.at(indices))
+
+    return Array(array.shape, at, array.sort)
+
+
+def _whole(p: Pick, array: Array) -> bool:
+    return isinstance(p, Span) and p.start == Size(0) and p.length == array.shape[p.dim]
+
+
+# --- reading at computed integers ------------------------------------------------------------------------------------
+
+
+def _dim(array: Array, dim: Any) -> int:
+    if not isinstance(dim, int) or not -max(array.rank, 1) <= dim < max(array.rank, 1):
+        raise Unusable(f"dimension {dim} of a tensor of {array.rank} dimensions")
+    return dim % max(array.rank, 1)
+
+
+@lifts(torch.gather, torch.Tensor.gather)
+def gather(trace: Any, input: Array, dim: int, index: Array, *, sparse_grad: bool = False) -> Array:
+    """input with the index along one dimension replaced by the integer at the same place of `index`."""
+    dim = _dim(input, dim)
+    if input.rank != index.rank:
+        raise Unusable("gather: input and index have different numbers of dimensions")
+    for i, (own, given) in enumerate(zip(input.shape, index.shape, strict=True)):
+        if i != dim and not (own - given).provably_nonnegative():
+            raise Unusable(f"gather: an index of size {given} along an axis of size {own}")
+    trace.indexes(index, input.shape[dim])
+
+    def at(indices: Indices) -> Term:
+        position = position_of(index.at(indices), input.shape[dim])
+        return input.at([position if i == dim else x for i, x in enumerate(indices)])
+
+    return Array(index.shape, at, input.sort)
+
+
+@lifts(torch.take_along_dim, torch.Tensor.take_along_dim)
+def take_along_dim(trace: Any, input: Array, indices: Array, dim: int | None = None) -> Array:
+    """gather after broadcasting the other dimensions."""
+    if dim is None:
+        raise Unsupported("take_along_dim without dim")
+    dim = _dim(input, dim)
+    shapes = [[s for i, s in enumerate(a.shape) if i != dim] for a in (input, indices)]
+    common = list(broadcast(shapes))
+
+    def wide(array: Array) -> Array:
+        shape = [*common[:dim], array.shape[dim], *common[dim:]]
+        return Array(shape, lambda i: aligned(array, i) if array.shape[dim] != Size(1) else _one(array, i), array.sort)
+
+    def _one(array: Array, i: Indices) -> Term:
+        return array.at([x if s != Size(1) else ZERO for s, x in zip(array.shape, i, strict=True)])
+
+    return gather(trace, wide(input), dim, wide(indices))
+
+
+@lifts(torch.index_select, torch.Tensor.index_select)
+def index_select(trace: Any, input: Array, dim: int, index: Array) -> Array:
+    """input at the integers of `index` along one dimension."""
+    dim = _dim(input, dim)
+    if index.rank > 1:
+        raise Unusable("index_select: the index has more than one dimension")
+    flat = index if index.rank else Array((1,), lambda _: index.at(()), INT)
+    return get_item(trace, input, (*[slice(None)] * dim, flat))
+
+
+@lifts(F.embedding)
+def embedding(
+    trace: Any,
+    input: Array,
+    weight: Array,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Array:
+    """Rows of `weight` at the integers of `input`."""
+    if max_norm is not None:
+        raise Unsupported("embedding with max_norm changes its weight")
+    if input.sort != INT:
+        raise Unusable("embedding of numbers that are not integers")
+    return get_item(trace, weight, (input,))
+
+
+@lifts(F.one_hot)
+def one_hot(trace: Any, tensor: Array, num_classes: Any = -1) -> Array:
+    """1 where the class is the integer, else 0."""
+    if isinstance(num_classes, int) and num_classes < 0:
+        raise Unsupported("one_hot without num_classes: the size depends on data")
+    size = Size.of(num_classes)
+    trace.indexes(tensor, size)
+
+    def at(indices: Indices) -> Term:
+        return indicator(eq(tensor.at(indices[:-1]), indices[-1]))
+
+    return Array((*tensor.shape, size), at, INT)
+
+
+@lifts(torch.scatter, torch.Tensor.scatter)
+def scatter(
+    trace: Any, input: Array, dim: int, index: Array, src: Any = None, *, value: Any = None, reduce: Any = None
+) -> Array:
+    """input with entries at integers along one dimension replaced; of one integer a row only."""
+    dim = _dim(input, dim)
+    if reduce is not None or input.rank != index.rank or index.shape[dim] != Size(1):
+        raise Unsupported("scatter of more than one index a row")
+    if any(a != b for i, (a, b) in enumerate(zip(input.shape, index.shape, strict=True)) if i != dim):
+        raise Unsupported("scatter of fewer rows than there are")
+    trace.indexes(index, input.shape[dim])
+    source = value_array(trace, value if src is None else src, input.sort)
+
+    def at(indices: Indices) -> Term:
+        row = tuple(ZERO if i == dim else x for i, x in enumerate(indices))
+        hit = eq(index.at(row), indices[dim])
+        return choose(hit, lambda: source.at(row if source.rank else ()), lambda: input.at(indices))
+
+    return Array(input.shape, at, input.sort)
