@@ -20,7 +20,7 @@ from commute.theory.ops import indicator, mul, recip
 from commute.theory.terms import BOOL, INT, ONE, ZERO, Term, const, size_value
 
 H = TypeVar("H", bound=Callable[..., Any])
-NAMESPACES = (torch, torch.Tensor, F, torch.special, torch.linalg, torch._C._nn)
+NAMESPACES = (torch, torch.Tensor, F, torch.special, torch.linalg, getattr(torch._C, "_nn", None))
 
 
 def everywhere(*names: str) -> Callable[[H], H]:
@@ -93,9 +93,9 @@ def floating(name: str, array: Array, dtype: Any) -> None:
 
 
 def refuse(name: str, **options: Any) -> None:
-    """Unsupported where an option that has no lifted meaning is set."""
+    """Unsupported where an option that has no lifted meaning is given (is not None)."""
     for option, value in options.items():
-        if value is not None and value is not False:
+        if value is not None:
             raise Unsupported(f"{name}: {option}={value}")
 
 

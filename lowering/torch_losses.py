@@ -38,7 +38,7 @@ from commute.theory.ops import (
 from commute.theory.terms import INT, ONE, ZERO, Term, const, size_value
 
 HALF = const(Fraction(1, 2))
-NAMES = {0: "none", 1: "mean", 2: "sum"}
+NAMES: dict[Any, str] = {0: "none", 1: "mean", 2: "sum"}
 
 
 def _every(array: Array) -> tuple[int, ...]:

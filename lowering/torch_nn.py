@@ -1,4 +1,4 @@
-"""Activations and dropout: functions of one number, as Torch defines them.
+"""Activations: functions of one number, as Torch defines them.
 
 Those that have a name in `theory/ops.py` keep it; thresholds and clamps are part of the meaning (softplus is linear past 20).
 To add here: an activation.  Never here: anything that looks at more than one number, but for glu and prelu.
@@ -10,7 +10,6 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 
 from commute.lowering.arrays import Array, Indices, pointwise
@@ -219,28 +218,3 @@ def glu(trace: Any, input: Array, dim: Any = -1) -> Array:
 
     return Array((*array.shape[:d], half, *array.shape[d + 1 :]), at)
 
-
-def _dropout(trace: Any, input: Array, p: Any = 0.5, training: Any = None, inplace: bool = False, train: Any = None) -> Array:
-    """The identity where nothing is dropped; otherwise random."""
-    active = True if training is None and train is None else (training if train is None else train)
-    if not active or p == 0:
-        return input
-    raise Unsupported("a random operator: pass training=False or call eval()")
-
-
-@lifts(F.dropout, F.dropout1d, F.dropout2d, F.dropout3d)
-def dropout(trace: Any, input: Array, p: Any = 0.5, training: bool = True, inplace: bool = False) -> Array:
-    """The identity where training=False or p=0."""
-    return _dropout(trace, input, p, training)
-
-
-@lifts(F.alpha_dropout, F.feature_alpha_dropout)
-def alpha_dropout(trace: Any, input: Array, p: Any = 0.5, training: bool = False, inplace: bool = False) -> Array:
-    """The identity where training=False or p=0."""
-    return _dropout(trace, input, p, training)
-
-
-@lifts(torch.dropout, torch.feature_dropout, torch.alpha_dropout, torch.feature_alpha_dropout)
-def torch_dropout(trace: Any, input: Array, p: Any, train: bool) -> Array:
-    """The identity where train=False or p=0."""
-    return _dropout(trace, input, p, train)

@@ -102,7 +102,7 @@ def _maximum(spatial: int) -> Callable[..., Array]:
         return_indices: bool = False,
     ) -> Array:
         _ranked(input, spatial)
-        refuse("max_pool", return_indices=return_indices)
+        refuse("max_pool", return_indices=return_indices or None)
         kernel = [Size.of(k) for k in integers(kernel_size, spatial)]
         strides = integers(kernel_size if stride is None or stride == () or stride == [] else stride, spatial)
         dilations = integers(dilation, spatial)
@@ -153,7 +153,7 @@ max_pool3d = lifts(torch.max_pool3d, F.max_pool3d)(_maximum(3))
 def _adaptive(spatial: int, kind: str) -> Callable[..., Array]:
     def handler(trace: Any, input: Array, output_size: Any, return_indices: bool = False) -> Array:
         _ranked(input, spatial)
-        refuse("adaptive pooling", return_indices=return_indices)
+        refuse("adaptive pooling", return_indices=return_indices or None)
         array, lead = numeric(input), input.rank - spatial
         wanted = (output_size,) * spatial if isinstance(output_size, int | Size) or output_size is None else output_size
         wanted = tuple(wanted) * (spatial if len(wanted) == 1 else 1)
@@ -194,14 +194,14 @@ def interpolate(
     if mode not in ("nearest", "nearest-exact"):
         raise Unsupported(f"mode={mode!r}")
     lead, spatial = 2, input.rank - 2
-    factors = []
     if size is not None:
-        for n, wanted in zip(input.shape[lead:], integers(size, spatial), strict=True):
-            factors.append(Size.of(wanted).divided_by(n))
+        wanted = integers(size, spatial)
+        found = [Size.of(w).divided_by(n) for n, w in zip(input.shape[lead:], wanted, strict=True)]
     else:
         several = scale_factor if isinstance(scale_factor, tuple | list) else (scale_factor,) * spatial
-        factors = [Size(int(f)) if isinstance(f, int | float) and f == int(f) else None for f in several]
-    if None in factors:
+        found = [Size(int(f)) if isinstance(f, int | float) and f == int(f) else None for f in several]
+    factors = [f for f in found if f is not None]
+    if len(factors) < len(found):
         raise Unsupported("a scale that is not a whole number")
     shape = list(input.shape[:lead])
     for n, f in zip(input.shape[lead:], factors, strict=True):

@@ -67,6 +67,8 @@ def logsumexp_over(trace: Any, array: Array, dims: Sequence[int]) -> Array:
         for d in dims:
             ((positions[d], new),) = layouts.walk(array.shape[d], {*taken, *axes})
             axes += new
+        if not axes:
+            return log(total.at(indices))
         return composite("logsumexp", array.at([positions[i] for i in range(array.rank)]), axes=tuple(axes))
 
     return Array([array.shape[i] for i in keep], at)

@@ -36,7 +36,7 @@ def simplify(term: Term) -> Term:
         if t not in _memo:
             args = tuple(_memo[a] for a in t.args)
             node = t if args == t.args else Term(t.op, args, t.attrs)
-            _memo[t] = _simplify_node(node) if node.sort in (INT, BOOL) else node
+            _memo[t] = _simplify_node(node) if node.sort in (INT, BOOL) or node.op == "where" else node
     return _memo[term]
 
 
@@ -69,13 +69,7 @@ def _simplify_node(t: Term) -> Term:
     if t.op == "floordiv":
         return _floordiv(t)
     if t.op == "mod":
-        quotient = _floordiv(Term("floordiv", t.args))
-        if quotient.op == "floordiv" and quotient.args == t.args:
-            return t
-        if as_divisor(t.args[1]) is None:
-            return t
-        rest = plus(poly_of(t.args[0]), poly_of(Term("mul", (t.args[1], quotient))), -1)
-        return _resolve_mod(rest, t)
+        return _mod(t)
     if t.op in ("lt", "le", "eq") and all(a.sort == INT for a in t.args):
         return _compare(t)
     if t.op in ("and", "or", "not"):
@@ -89,13 +83,21 @@ def _simplify_node(t: Term) -> Term:
     return t
 
 
-def _resolve_mod(rest: Poly, t: Term) -> Term:
-    """a - s*(a//s): where a quotient is left over, what remains is the remainder of the part that was not divided."""
-    leftovers = [a for m in rest for a, _ in m if a.op == "floordiv" and a.args[1] is t.args[1]]
-    if not leftovers:
-        return poly_term(rest)
-    inner = leftovers[0]
-    return Term("mod", (inner.args[0], t.args[1]))
+def _mod(t: Term) -> Term:
+    """a % s for a = s*whole + rest: the rest where it is provably in range(s), else what is left of it."""
+    divisor = as_divisor(t.args[1])
+    if divisor is None:
+        return t
+    _, rest = _divide(poly_of(t.args[0]), divisor)
+    return poly_term(rest) if _within(rest, divisor) else Term("mod", (poly_term(rest), t.args[1]))
+
+
+def _within(rest: Poly, divisor: Size) -> bool:
+    """Whether 0 <= rest < divisor is provable."""
+    limits = _poly_bounds(rest)
+    return bool(
+        limits and limits[0].provably_nonnegative() and (divisor - 1 - limits[1]).provably_nonnegative()
+    )
 
 
 def as_divisor(term: Term) -> Size | None:
@@ -109,8 +111,7 @@ def _floordiv(t: Term) -> Term:
     if divisor is None:
         return t
     whole, rest = _divide(poly_of(t.args[0]), divisor)
-    limits = _poly_bounds(rest)
-    if limits and limits[0].provably_nonnegative() and (divisor - 1 - limits[1]).provably_nonnegative():
+    if _within(rest, divisor):
         return poly_term(whole)
     left = Term("floordiv", (poly_term(rest), t.args[1]))
     return poly_term(plus(whole, {((left, 1),): Fraction(1)}))
@@ -237,9 +238,9 @@ def _coefficients(poly: Poly) -> dict[Monomial, Size]:
     """The polynomial over its atoms that are not sizes, with sizes as coefficients."""
     table: dict[Monomial, Size] = {}
     for m, c in poly.items():
-        size = Size(c.numerator) if c.denominator == 1 else None
-        if size is None:
-            return {m: Size(0) for m in ()}
+        if c.denominator != 1:
+            raise ValueError(f"an index term with the coefficient {c}")
+        size = Size(c.numerator)
         atoms = []
         for a, e in m:
             if a.op == "size":
