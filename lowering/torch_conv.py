@@ -90,7 +90,7 @@ def _grouped(trace: Any, channels: Size, groups: Any) -> Size:
     return width
 
 
-def _group_base(trace: Any, channel: Term, width: Size, inner: Size, groups: Any) -> Term:
+def _group_base(channel: Term, width: Size, inner: Size, groups: Any) -> Term:
     """The first input channel of the group that an output channel belongs to."""
     return ZERO if groups == 1 else mul(floordiv(channel, size_value(width)), size_value(inner))
 
@@ -119,6 +119,11 @@ def _scaled(index: Term, factor: Any) -> Term:
     return index if factor == 1 else mul(index, size_value(factor))
 
 
+def _places(ys: Indices, ks: Indices, strides: Sequence[Any], dilations: Sequence[Any]) -> list[Term]:
+    """Where kernel positions ks of windows ys lie."""
+    return [add(_scaled(y, s), _scaled(k, d)) for y, k, s, d in zip(ys, ks, strides, dilations, strict=True)]
+
+
 def _convolution(spatial: int) -> Any:
     def handler(
         trace: Any,
@@ -144,10 +149,8 @@ def _convolution(spatial: int) -> Any:
         def body(idx: Indices) -> Term:
             b, o, c = idx[0], idx[1], idx[2 + spatial]
             ys, ks = idx[2 : 2 + spatial], idx[3 + spatial :]
-            channel = add(_group_base(trace, o, width, weight.shape[1], groups), c)
-            at = [
-                add(_scaled(y, s), _scaled(k, d)) for y, k, s, d in zip(ys, ks, strides, dilations, strict=True)
-            ]
+            channel = add(_group_base(o, width, weight.shape[1], groups), c)
+            at = _places(ys, ks, strides, dilations)
             return mul(wide.at([b, channel, *at]), weight.at([o, c, *ks]))
 
         result = summed(trace, (array.shape[0], weight.shape[0], *out), weight.shape[1:], body)
@@ -160,6 +163,13 @@ def _convolution(spatial: int) -> Any:
 conv1d = lifts(torch.conv1d)(_convolution(1))
 conv2d = lifts(torch.conv2d)(_convolution(2))
 conv3d = lifts(torch.conv3d)(_convolution(3))
+
+
+def _source(y: Term, k: Term, size: Size, stride: Any, pad: Any, dilation: Any) -> tuple[Term, Term]:
+    """The input position that kernel position k sends to output position y, and the condition that there is one."""
+    place = simplify(sub(add(y, size_value(pad)), _scaled(k, dilation)))
+    fits = land(eq(mod(place, size_value(stride)), ZERO), inside(place, 0, size * stride))
+    return floordiv(place, size_value(stride)), fits
 
 
 def _transposed(spatial: int) -> Any:
@@ -177,8 +187,7 @@ def _transposed(spatial: int) -> Any:
         array, kernel = _batched(numeric(input), spatial), weight.shape[2:]
         strides, dilations = integers(stride, spatial), integers(dilation, spatial)
         pads, extras = integers(padding, spatial), integers(output_padding, spatial)
-        inner = _grouped(trace, array.shape[1], groups)
-        per_group = weight.shape[1]
+        inner, per_group = _grouped(trace, array.shape[1], groups), weight.shape[1]
         if weight.shape[0] != array.shape[1]:
             raise Unusable(f"{array.shape[1]} channels for a weight of {weight.shape[0]}")
         trace.layouts.factor(per_group * groups, (Size.of(groups), per_group))
@@ -190,13 +199,12 @@ def _transposed(spatial: int) -> Any:
         def body(idx: Indices) -> Term:
             b, o, c = idx[0], idx[1], idx[2 + spatial]
             ys, ks = idx[2 : 2 + spatial], idx[3 + spatial :]
-            channel = add(_group_base(trace, o, per_group, inner, groups), c)
+            channel = add(_group_base(o, per_group, inner, groups), c)
             at, condition = [], TRUE
             for y, k, n, s, p, d in zip(ys, ks, array.shape[2:], strides, pads, dilations, strict=True):
-                place = simplify(sub(add(y, size_value(p)), _scaled(k, d)))
-                fits = eq(mod(place, size_value(s)), ZERO)
-                condition = land(condition, land(fits, inside(place, 0, n * s)))
-                at.append(floordiv(place, size_value(s)))
+                place, fits = _source(y, k, n, s, p, d)
+                at.append(place)
+                condition = land(condition, fits)
             own = simplify(mod(o, size_value(per_group))) if groups != 1 else o
             here = array.at([b, channel, *at])
             return mul(simplify(where(simplify(condition), here, ZERO)), weight.at([channel, own, *ks]))
@@ -231,10 +239,7 @@ def unfold(
     ]
 
     def at(idx: Indices) -> Term:
-        places = [
-            add(_scaled(y, s), _scaled(k, d)) for y, k, s, d in zip(idx[4:], idx[2:4], strides, dilations, strict=True)
-        ]
-        return wide.at([*idx[:2], *places])
+        return wide.at([*idx[:2], *_places(idx[4:], idx[2:4], strides, dilations)])
 
     windows = Array((*array.shape[:2], *kernel, *out), at, array.sort)
     columns = (array.shape[0], product((array.shape[1], *kernel)), product(out))

@@ -1,6 +1,7 @@
 """Index arithmetic changes no value: random index terms and comparisons, simplified and not, at every index."""
 
 import random
+from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -22,7 +23,7 @@ def integer(draw: random.Random, depth: int) -> Term:
     if depth == 0 or draw.random() < 0.1:
         leaf = draw.choice([index(draw.choice(AXES)), const(draw.randint(-3, 3)), size_value(draw.choice(DIVISORS))])
         return leaf
-    make = draw.choice([add, add, add, mul, floordiv, mod, floordiv, mod, maximum, minimum, where])
+    make: Callable[..., Term] = draw.choice([add, add, add, mul, floordiv, mod, floordiv, mod, maximum, minimum, where])
     if make in (floordiv, mod):
         return make(integer(draw, depth - 1), size_value(draw.choice(DIVISORS)))
     if make is mul:
@@ -35,8 +36,7 @@ def integer(draw: random.Random, depth: int) -> Term:
 def condition(draw: random.Random, depth: int) -> Term:
     """A random truth value."""
     if depth > 1 and draw.random() < 0.3:
-        make = draw.choice([land, lor])
-        return make(condition(draw, depth - 1), lnot(condition(draw, depth - 1)))
+        return draw.choice([land, lor])(condition(draw, depth - 1), lnot(condition(draw, depth - 1)))
     return draw.choice([lt, le, eq])(integer(draw, depth), integer(draw, depth))
 
 

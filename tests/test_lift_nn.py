@@ -33,7 +33,8 @@ assert _spec and _spec.loader
 rows: Any = importlib.util.module_from_spec(_spec)
 sys.modules["nn_rows"] = rows
 _spec.loader.exec_module(rows)
-SIZES, M3, X, G, R = rows.SIZES, rows.M3, rows.X, rows.Given, rows.R
+SIZES, M3, X, R = rows.SIZES, rows.M3, rows.X, rows.R
+G: Any = rows.Given
 Row = tuple[Any, tuple[Any, ...], dict[str, Any]]
 
 
