@@ -13,36 +13,37 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from commute.theory.axes import Axis, Size
 from commute.theory.facts import MASKS, Facts
 from commute.theory.terms import BOOL, EXT, INT, REAL, Term, binds, hole, instantiate, postorder
 
-FAMILIES = ("semiring", "exponential", "maxplus", "reductions", "selection", "roots", "streams")
+FAMILIES = ("semiring", "exponential", "maxplus", "reductions", "selection", "masks", "roots", "reindexing", "streams")
 """The modules of `laws/`, in the order in which they are read."""
 
 Sides = tuple[Term, Term]
 
 
-class Real:
-    """A hole that stands for a real number (annotation of a law's parameter)."""
+if TYPE_CHECKING:
+    Real = Extended = Integer = Truth = Term
+    AnyAxis = Axis
+else:
 
+    class Real:
+        """A hole that stands for a real number (annotation of a law's parameter)."""
 
-class Extended:
-    """A hole that stands for a real number or minus infinity."""
+    class Extended:
+        """A hole that stands for a real number or minus infinity."""
 
+    class Integer:
+        """A hole that stands for an integer."""
 
-class Integer:
-    """A hole that stands for an integer."""
+    class Truth:
+        """A hole that stands for a truth value."""
 
-
-class Truth:
-    """A hole that stands for a truth value."""
-
-
-class AnyAxis:
-    """A parameter that stands for an axis of any size >= 1."""
+    class AnyAxis:
+        """A parameter that stands for an axis of any size >= 1."""
 
 
 _SORTS = {"Real": REAL, "Extended": EXT, "Integer": INT, "Truth": BOOL}

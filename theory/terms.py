@@ -321,11 +321,14 @@ def _substitute_composite(t: Term, pairs: Pairs, go: Callable[[Term, Pairs], Ter
 
 
 def instantiate(term: Term, holes: Mapping[str, Term], axes: Mapping[Axis, Axis]) -> Term:
-    """A law's side with holes and axes filled in, capturing on purpose (the law's side conditions say when it may)."""
+    """A law's side with holes, axes and their sizes filled in, capturing on purpose (the law's conditions say when it may)."""
+    sizes = {symbol: new.size for old, new in axes.items() for symbol in old.size.symbols}
 
     def put(t: Term, args: tuple[Term, ...]) -> Term:
         if t.op == "hole":
             return holes[t.attrs[0]]
+        if t.op == "size":
+            return size_value(sizes.get(t.attrs[0], Size.symbol(t.attrs[0])))
         attrs = tuple(axes.get(a, a) if isinstance(a, Axis) else a for a in t.attrs)
         return Term(t.op, args, attrs)
 

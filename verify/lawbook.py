@@ -23,7 +23,6 @@ from commute.verify.sample import counterexample
 from commute.verify.smt import VERSION, prove_law
 
 BOOK = Path(_room.__file__).with_name("proved.json")
-FORMAT = 1
 AXIOM_LIMIT = 25
 SAMPLES = 40
 PROVED, AXIOM, UNPROVED = "proved", "axiom", "unproved"
@@ -132,8 +131,7 @@ def book(results: Iterable[LawResult], old: Mapping[str, Any] | None = None) -> 
         entry["version"] = before["version"] if same else VERSION
         entry["seconds"] = before["seconds"] if same else round(r.seconds, 1)
         entries[r.law.digest] = entry
-    ordered = dict(sorted(entries.items(), key=lambda p: p[1]["name"]))
-    return {"format": FORMAT, "laws": ordered}
+    return dict(sorted(entries.items(), key=lambda p: p[1]["name"]))
 
 
 def write_book(results: Iterable[LawResult], path: Path = BOOK) -> None:
@@ -144,7 +142,7 @@ def write_book(results: Iterable[LawResult], path: Path = BOOK) -> None:
 
 def read_book(path: Path = BOOK) -> dict[str, Any]:
     """Digest -> entry of the book; empty where there is none."""
-    return json.loads(path.read_text())["laws"] if path.exists() else {}
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 @lru_cache(maxsize=1)

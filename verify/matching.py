@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from commute.theory.axes import Axis
-from commute.theory.terms import Term
+from commute.theory.terms import Term, instantiate
 
 
 @dataclass
@@ -31,12 +31,16 @@ def match(pattern: Term, term: Term) -> Filling | None:
     {'x': a, 'y': b}
     """
     filling = Filling()
-    return filling if _match(pattern, term, filling) else None
+    if not _match(pattern, term, filling):
+        return None
+    return filling if instantiate(pattern, filling.holes, filling.axes) is term else None
 
 
 def _match(pattern: Term, term: Term, filling: Filling) -> bool:
     if pattern.op == "hole":
         return filling.holes.setdefault(pattern.attrs[0], term) is term
+    if pattern.op == "size":
+        return True  # known only when all axes are: the last line of `match` looks
     if pattern.op != term.op or len(pattern.attrs) != len(term.attrs) or len(pattern.args) != len(term.args):
         return False
     for mine, its in zip(pattern.attrs, term.attrs, strict=True):

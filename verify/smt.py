@@ -146,9 +146,9 @@ class Query:
     def _node(self, t: Term) -> Number:
         if t.op in ("input", "reduce"):
             return self._atom(t)
-        if t.op == "size":
-            it = self.fresh(INT)
-            self.known.append(it >= 1)
+        if t.op in ("size", "axis", "named"):
+            it = self.fresh(t.sort)
+            self.known.append(it >= 0 if t.op == "axis" else it >= 1)
             return Number(LOW, it)
         if t.op == "const":
             whole = self.integral and t.sort == INT
@@ -294,8 +294,8 @@ def _extreme(op: str, x: Number, y: Number) -> Number:
 
 
 def _instances(lemmas: list[Law], terms: list[Term]) -> Iterable[tuple[Sides, list[tuple[str, Term]]]]:
-    """Instances of the lemmas that may matter for the terms, each with its conditions: those that match a part of them, and
-    all that parts of them make of lemmas with one or two holes and no axis."""
+    """Instances of the lemmas that may matter for the terms, each with its conditions: those of which a side, or a part of
+    a side with all parameters, stands in the terms; and all that parts of them make of lemmas of one or two numbers."""
     seen: set[Sides] = set()
     for law in lemmas:
         parts = [t for t in postorder(*terms) if t.op not in ("axis", "true", "false")]
@@ -311,9 +311,9 @@ def _instances(lemmas: list[Law], terms: list[Term]) -> Iterable[tuple[Sides, li
 
 
 def _fillings(law: Law, parts: list[Term]) -> Iterable[tuple[dict[str, Term], dict[Any, Any]]]:
-    for part in parts:
-        for side in (law.lhs, law.rhs):
-            filling = match(side, part) if side.op != "hole" else None
+    for trigger in [t for t in postorder(law.lhs, law.rhs) if t.args]:
+        for part in parts:
+            filling = match(trigger, part)
             if filling and len(filling.holes) == len(law.holes) and len(filling.axes) == len(law.axes):
                 yield filling.holes, filling.axes
     if not law.axes and len(law.holes) <= 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from commute.theory.law import Real, Sides, law
-from commute.theory.ops import add, maximum, mul, neg, recip, sqrt
+from commute.theory.ops import add, maximum, minimum, mul, neg, recip, sqrt
 from commute.theory.terms import ONE
 
 
@@ -41,3 +41,33 @@ def sqrt_of_square(x: Real) -> Sides:
 def sqrt_one() -> Sides:
     """The root of one."""
     return sqrt(ONE), ONE
+
+
+@law(near=lambda c, x: (sqrt(mul(mul(c, c), x)), mul(c, sqrt(x))))
+def sqrt_scale(c: Real, x: Real) -> Sides:
+    """A square leaves a root as the absolute value; it holds for all reals."""
+    return sqrt(mul(mul(c, c), x)), mul(maximum(c, neg(c)), sqrt(x))
+
+
+@law(where=("x nonnegative", "y nonnegative"), near=lambda x, y: (sqrt(mul(x, recip(y))), mul(sqrt(x), recip(y))))
+def sqrt_quotient(x: Real, y: Real) -> Sides:
+    """The root of a quotient of numbers that aren't negative."""
+    return sqrt(mul(x, recip(y))), mul(sqrt(x), recip(sqrt(y)))
+
+
+@law(near=lambda x: (mul(x, recip(sqrt(x))), recip(sqrt(x))))
+def times_recip_sqrt(x: Real) -> Sides:
+    """A number by its root is the root; it holds for all reals."""
+    return mul(x, recip(sqrt(x))), sqrt(x)
+
+
+@law(where=("x nonnegative",), near=lambda x: (mul(recip(sqrt(x)), recip(sqrt(x))), recip(mul(x, x))))
+def recip_sqrt_squared(x: Real) -> Sides:
+    """A reciprocal root squared is the reciprocal, unless the number is negative."""
+    return mul(recip(sqrt(x)), recip(sqrt(x))), recip(x)
+
+
+@law(near=lambda x, y: (sqrt(maximum(x, y)), minimum(sqrt(x), sqrt(y))))
+def sqrt_max(x: Real, y: Real) -> Sides:
+    """The root of the larger is the larger root; it holds for all reals."""
+    return sqrt(maximum(x, y)), maximum(sqrt(x), sqrt(y))

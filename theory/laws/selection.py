@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 from commute.theory.law import Extended, Real, Sides, Truth, law
-from commute.theory.ops import add, eq, exp, indicator, land, le, lnot, lor, lt, maximum, mul, neg, sub, where
+from commute.theory.ops import (
+    add,
+    eq,
+    exp,
+    indicator,
+    land,
+    le,
+    lnot,
+    log,
+    lor,
+    lt,
+    maximum,
+    minimum,
+    mul,
+    neg,
+    recip,
+    sqrt,
+    sub,
+    where,
+)
 from commute.theory.terms import FALSE, NINF, ONE, TRUE, ZERO
 
 
@@ -131,3 +150,164 @@ def add_where(c: Truth, x: Extended, y: Extended, z: Extended) -> Sides:
 def max_where_minus_infinity(c: Truth, x: Extended) -> Sides:
     """A masked copy adds nothing to a maximum."""
     return maximum(where(c, x, NINF), x), x
+
+
+@law(near=lambda c, x, y: (where(lnot(c), x, y), where(c, x, y)))
+def where_not(c: Truth, x: Extended, y: Extended) -> Sides:
+    """A negation changes the branches over."""
+    return where(lnot(c), x, y), where(c, y, x)
+
+
+@law(near=lambda c, d, x, y: (where(land(c, d), x, y), where(c, x, where(d, x, y))))
+def where_and(c: Truth, d: Truth, x: Extended, y: Extended) -> Sides:
+    """A conjunction is two selections, one in the other."""
+    return where(land(c, d), x, y), where(c, where(d, x, y), y)
+
+
+@law(near=lambda c, d, x, y: (where(lor(c, d), x, y), where(c, where(d, x, y), y)))
+def where_or(c: Truth, d: Truth, x: Extended, y: Extended) -> Sides:
+    """A disjunction is two selections, one after the other."""
+    return where(lor(c, d), x, y), where(c, x, where(d, x, y))
+
+
+@law(near=lambda c, x, y, z: (where(c, where(c, x, y), z), where(c, y, z)))
+def where_again(c: Truth, x: Extended, y: Extended, z: Extended) -> Sides:
+    """Where the condition holds, asking again changes nothing."""
+    return where(c, where(c, x, y), z), where(c, x, z)
+
+
+@law(
+    near=lambda c, d, x, y, z, w: (
+        where(c, where(d, x, y), where(d, z, w)),
+        where(d, where(c, x, y), where(c, z, w)),
+    ),
+)  # fmt: skip
+def where_exchange(c: Truth, d: Truth, x: Extended, y: Extended, z: Extended, w: Extended) -> Sides:
+    """Two selections change places."""
+    return where(c, where(d, x, y), where(d, z, w)), where(d, where(c, x, z), where(c, y, w))
+
+
+@law(near=lambda c, x, y, z: (mul(where(c, x, y), z), where(c, mul(x, z), y)))
+def mul_where(c: Truth, x: Real, y: Real, z: Real) -> Sides:
+    """A factor goes into a selection."""
+    return mul(where(c, x, y), z), where(c, mul(x, z), mul(y, z))
+
+
+@law(near=lambda c, x, y, z: (maximum(where(c, x, y), z), where(c, maximum(x, z), y)))
+def max_where(c: Truth, x: Extended, y: Extended, z: Extended) -> Sides:
+    """A maximum goes into a selection."""
+    return maximum(where(c, x, y), z), where(c, maximum(x, z), maximum(y, z))
+
+
+@law(near=lambda c, x, y, z: (minimum(where(c, x, y), z), where(c, minimum(x, z), y)))
+def min_where(c: Truth, x: Extended, y: Extended, z: Extended) -> Sides:
+    """A minimum goes into a selection."""
+    return minimum(where(c, x, y), z), where(c, minimum(x, z), minimum(y, z))
+
+
+@law(near=lambda c, x, y: (recip(where(c, x, y)), where(c, recip(x), y)))
+def recip_where(c: Truth, x: Real, y: Real) -> Sides:
+    """A reciprocal goes into a selection."""
+    return recip(where(c, x, y)), where(c, recip(x), recip(y))
+
+
+@law(near=lambda c, x, y: (sqrt(where(c, x, y)), where(c, sqrt(x), y)))
+def sqrt_where(c: Truth, x: Real, y: Real) -> Sides:
+    """A root goes into a selection."""
+    return sqrt(where(c, x, y)), where(c, sqrt(x), sqrt(y))
+
+
+@law(near=lambda c, x, y: (log(where(c, x, y)), where(c, log(x), y)))
+def log_where(c: Truth, x: Real, y: Real) -> Sides:
+    """A logarithm goes into a selection."""
+    return log(where(c, x, y)), where(c, log(x), log(y))
+
+
+@law(uses=("exp_minus_infinity",), near=lambda c, x: (exp(where(c, x, NINF)), where(c, exp(x), ONE)))
+def exp_of_masked(c: Truth, x: Extended) -> Sides:
+    """exp of what is masked by minus infinity is exp, masked by zero."""
+    return exp(where(c, x, NINF)), where(c, exp(x), ZERO)
+
+
+@law(near=lambda c, x, y: (mul(where(c, x, ZERO), where(c, y, ZERO)), mul(x, y)))
+def masked_product(c: Truth, x: Real, y: Real) -> Sides:
+    """Masking both factors is masking the product."""
+    return mul(where(c, x, ZERO), where(c, y, ZERO)), where(c, mul(x, y), ZERO)
+
+
+@law(near=lambda c, x: (add(where(c, x, ZERO), where(c, x, ZERO)), x))
+def mask_and_complement(c: Truth, x: Real) -> Sides:
+    """What a mask keeps and what it drops add up to all."""
+    return add(where(c, x, ZERO), where(lnot(c), x, ZERO)), x
+
+
+@law(near=lambda x, y: (maximum(x, y), where(lt(x, y), x, y)))
+def max_by_where(x: Real, y: Real) -> Sides:
+    """A maximum is a selection."""
+    return maximum(x, y), where(lt(x, y), y, x)
+
+
+@law(near=lambda x, y: (minimum(x, y), where(lt(x, y), y, x)))
+def min_by_where(x: Real, y: Real) -> Sides:
+    """A minimum is a selection."""
+    return minimum(x, y), where(lt(x, y), x, y)
+
+
+@law(near=lambda c, x: (where(lt(ZERO, x), x, mul(c, x)), add(maximum(x, ZERO), mul(c, maximum(x, ZERO)))))
+def two_slopes(c: Real, x: Real) -> Sides:
+    """x where it is positive and c·x elsewhere, by maximum and minimum."""
+    return where(lt(ZERO, x), x, mul(c, x)), add(maximum(x, ZERO), mul(c, minimum(x, ZERO)))
+
+
+@law(near=lambda x, y, z: (indicator(lt(add(x, z), add(y, z))), indicator(lt(x, z))))
+def lt_shift(x: Real, y: Real, z: Real) -> Sides:
+    """A comparison doesn't change when both sides are shifted."""
+    return indicator(lt(add(x, z), add(y, z))), indicator(lt(x, y))
+
+
+@law(near=lambda x, y: (mul(indicator(le(x, y)), indicator(le(y, x))), ZERO))
+def lt_one_way(x: Real, y: Real) -> Sides:
+    """No two numbers are each less than the other."""
+    return mul(indicator(lt(x, y)), indicator(lt(y, x))), ZERO
+
+
+@law(near=lambda x, y: (add(indicator(lt(x, y)), indicator(lt(y, x))), ONE))
+def trichotomy(x: Real, y: Real) -> Sides:
+    """Of two numbers one is less than the other, or they are equal."""
+    return add(add(indicator(lt(x, y)), indicator(lt(y, x))), indicator(eq(x, y))), ONE
+
+
+@law(near=lambda x, y, z: (indicator(le(maximum(x, y), z)), indicator(le(x, z))))
+def le_of_max(x: Real, y: Real, z: Real) -> Sides:
+    """A maximum is at most z where both numbers are."""
+    return indicator(le(maximum(x, y), z)), mul(indicator(le(x, z)), indicator(le(y, z)))
+
+
+@law(near=lambda x, y, z: (indicator(le(z, minimum(x, y))), indicator(le(z, x))))
+def le_of_min(x: Real, y: Real, z: Real) -> Sides:
+    """A minimum is at least z where both numbers are."""
+    return indicator(le(z, minimum(x, y))), mul(indicator(le(z, x)), indicator(le(z, y)))
+
+
+@law(uses=("exp_max", "log_of_exp"), near=lambda x, y: (indicator(lt(exp(x), exp(y))), indicator(lt(y, x))))
+def lt_of_exp(x: Real, y: Real) -> Sides:
+    """exp keeps the order."""
+    return indicator(lt(exp(x), exp(y))), indicator(lt(x, y))
+
+
+@law(near=lambda c, d: (indicator(lnot(land(c, d))), indicator(land(lnot(c), lnot(d)))))
+def not_and(c: Truth, d: Truth) -> Sides:
+    """The negation of a conjunction is a disjunction of negations."""
+    return indicator(lnot(land(c, d))), indicator(lor(lnot(c), lnot(d)))
+
+
+@law(near=lambda c, d: (indicator(lnot(lor(c, d))), indicator(lor(lnot(c), lnot(d)))))
+def not_or(c: Truth, d: Truth) -> Sides:
+    """The negation of a disjunction is a conjunction of negations."""
+    return indicator(lnot(lor(c, d))), indicator(land(lnot(c), lnot(d)))
+
+
+@law(near=lambda c, d, e: (indicator(land(c, lor(d, e))), indicator(lor(land(c, d), e))))
+def and_distributes(c: Truth, d: Truth, e: Truth) -> Sides:
+    """A conjunction distributes over a disjunction."""
+    return indicator(land(c, lor(d, e))), indicator(lor(land(c, d), land(c, e)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from commute.theory.law import Real, Sides, law
-from commute.theory.ops import add, mul, recip
+from commute.theory.ops import add, mul, neg, recip
 from commute.theory.terms import ONE, ZERO
 
 
@@ -71,3 +71,54 @@ def recip_twice(x: Real) -> Sides:
 def recip_cancels(x: Real) -> Sides:
     """A number times its reciprocal is one, unless it is zero."""
     return mul(x, recip(x)), ONE
+
+
+@law(near=lambda x: (add(x, neg(x)), x))
+def add_negative(x: Real) -> Sides:
+    """A number and its negative cancel."""
+    return add(x, neg(x)), ZERO
+
+
+@law(near=lambda x: (neg(neg(x)), neg(x)))
+def neg_twice(x: Real) -> Sides:
+    """A negative of a negative is the number."""
+    return neg(neg(x)), x
+
+
+@law(near=lambda x: (recip(neg(x)), recip(x)))
+def recip_neg(x: Real) -> Sides:
+    """The reciprocal of a negative; with recip(0) = 0 it holds for all reals."""
+    return recip(neg(x)), neg(recip(x))
+
+
+@law(near=lambda x: (mul(x, mul(recip(x), recip(x))), ONE))
+def recip_absorbs(x: Real) -> Sides:
+    """A number times the square of its reciprocal is the reciprocal; it holds for all reals."""
+    return mul(x, mul(recip(x), recip(x))), recip(x)
+
+
+@law(near=lambda x: (mul(x, mul(x, recip(x))), mul(x, x)))
+def square_times_recip(x: Real) -> Sides:
+    """A square times the reciprocal is the number; it holds for all reals."""
+    return mul(x, mul(x, recip(x))), x
+
+
+@law(near=lambda x, y, z: (mul(x, recip(mul(y, recip(z)))), mul(x, mul(recip(z), recip(y)))))
+def fraction_of_fraction(x: Real, y: Real, z: Real) -> Sides:
+    """Dividing by a fraction is multiplying by its inverse; it holds for all reals."""
+    return mul(x, recip(mul(y, recip(z)))), mul(x, mul(z, recip(y)))
+
+
+@law(where=("b nonzero",), near=lambda a, b, c: (add(mul(a, recip(b)), c), mul(add(a, c), recip(b))))
+def add_to_fraction(a: Real, b: Real, c: Real) -> Sides:
+    """A number goes onto a fraction."""
+    return add(mul(a, recip(b)), c), mul(add(a, mul(c, b)), recip(b))
+
+
+@law(
+    where=("b nonzero", "d nonzero"),
+    near=lambda a, b, c, d: (add(mul(a, recip(b)), mul(c, recip(d))), mul(add(a, c), recip(add(b, d)))),
+)  # fmt: skip
+def common_denominator(a: Real, b: Real, c: Real, d: Real) -> Sides:
+    """Two fractions on one denominator."""
+    return add(mul(a, recip(b)), mul(c, recip(d))), mul(add(mul(a, d), mul(c, b)), recip(mul(b, d)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from commute.theory.law import AnyAxis, Real, Sides, law
-from commute.theory.ops import add, exp, maximum, mul, neg, recip, sub, total
+from commute.theory.ops import add, exp, log, maximum, mul, neg, recip, sub, total
 
 
 @law(uses=("exp_sum", "exp_zero"), near=lambda s, m, n: (mul(exp(sub(s, m)), exp(sub(m, n))), exp(sub(s, m))))
@@ -47,3 +47,43 @@ def late_division(k: AnyAxis, x: Real, c: Real) -> Sides:
     return total(k, mul(x, recip(c))), mul(total(k, x), recip(c))
 
 
+@law(
+    where=("a positive", "b positive"),
+    near=lambda a, b, p, q, s, t: (
+        add(sub(p, mul(mul(s, s), recip(a))), sub(q, mul(mul(t, t), recip(b)))),
+        sub(add(p, q), mul(mul(add(s, t), add(s, t)), recip(add(a, b)))),
+    ),
+    citation="Chan, Golub & LeVeque 1983, algorithms for computing the sample variance",
+)  # fmt: skip
+def merge_squares(a: Real, b: Real, p: Real, q: Real, s: Real, t: Real) -> Sides:
+    """Squared distances from two means (counts a and b, sums s and t, squares p and q) merge by the distance of the means."""
+    between = sub(mul(s, recip(a)), mul(t, recip(b)))
+    weight = mul(mul(a, b), recip(add(a, b)))
+    return (
+        add(add(sub(p, mul(mul(s, s), recip(a))), sub(q, mul(mul(t, t), recip(b)))), mul(mul(between, between), weight)),
+        sub(add(p, q), mul(mul(add(s, t), add(s, t)), recip(add(a, b)))),
+    )
+
+
+@law(
+    uses=("exp_sum", "exp_zero"),
+    near=lambda a, m, n, o: (mul(mul(a, exp(sub(m, n))), exp(sub(n, o))), mul(a, exp(sub(o, m)))),
+)  # fmt: skip
+def rescale_twice(a: Real, m: Real, n: Real, o: Real) -> Sides:
+    """Correcting from m to n and from n to o is correcting from m to o."""
+    return mul(mul(a, exp(sub(m, n))), exp(sub(n, o))), mul(a, exp(sub(m, o)))
+
+
+@law(
+    uses=("shifted_sum", "exp_sum", "exp_zero", "exp_of_log", "log_of_exp", "sum_exp_positive"),
+    near=lambda k, s, m: (log(total(k, exp(s))), sub(log(total(k, exp(sub(s, m)))), m)),
+)  # fmt: skip
+def shifted_log_sum(k: AnyAxis, s: Real, m: Real) -> Sides:
+    """A shift that doesn't depend on the axis goes out of the log of a sum of exponentials."""
+    return log(total(k, exp(s))), add(m, log(total(k, exp(sub(s, m)))))
+
+
+@law(near=lambda k, c, x, y: (total(k, mul(mul(c, x), y)), mul(c, mul(total(k, x), total(k, y)))))
+def contraction_scale(k: AnyAxis, c: Real, x: Real, y: Real) -> Sides:
+    """A factor that doesn't depend on the axis slides out of a contraction."""
+    return total(k, mul(mul(c, x), y)), mul(c, total(k, mul(x, y)))
