@@ -7,6 +7,8 @@ Never here: a fact without a term from which `facts.py` derives it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from commute.theory.facts import ALL, NEG, NIL, POS, Facts
 from commute.theory.terms import BOOL, Term, postorder
 
@@ -17,6 +19,29 @@ _RANK = _TAG_BITS + _WEIGHT_BITS
 
 _SIGN_RANKS = {POS: 0, NIL: 1, NIL | POS: 2, NEG: 3, NEG | POS: 4, NIL | NEG: 5, ALL: 6}
 _WORST_RANK = {"positive": 0, "nonnegative": 2, "nonzero": 4}
+
+
+class Remembered(Facts):
+    """Facts that answer at once what they were asked before: search asks the same of the same terms again and again."""
+
+    def __init__(self, given: Mapping[str, int]):
+        super().__init__(given)
+        self._answers: dict[Term, tuple[bool, bool, int]] = {}
+
+    def _answer(self, term: Term) -> tuple[bool, bool, int]:
+        found = self._answers.get(term)
+        if found is None:
+            found = (super().real(term), super().extended(term), super().signs(term))
+            self._answers[term] = found
+        return found
+
+    def real(self, term: Term) -> bool:
+        """As in `Facts`."""
+        return self._answer(term)[0]
+
+    def extended(self, term: Term) -> bool:
+        """As in `Facts`."""
+        return self._answer(term)[1]
 
 
 class Keys:

@@ -15,15 +15,16 @@ from commute.egraph.encode import Encoding
 from commute.theory.axes import Axis
 from commute.theory.facts import Facts
 from commute.theory.law import BadInstance, Law, all_laws
-from commute.theory.step import Step, law_step
-from commute.theory.terms import Term, binds, postorder
+from commute.theory.ops import COMPOSITES, definition
+from commute.theory.step import Step
+from commute.theory.terms import Term, binds, instantiate, postorder
 
 BY_RING = frozenset(
     "add_commutes add_associates mul_commutes mul_associates distribute add_zero mul_one mul_zero".split()
 )  # fmt: skip
 """Laws of which the computed step `ring` says all: as rules they would only multiply brackets."""
 
-LATE = frozenset({*BY_RING, "max_commutes", "max_associates"})
+LATE = frozenset({*BY_RING, "max_commutes", "max_associates", "extended_add_commutes", "extended_add_associates"})
 """Laws that only rearrange: they run when nothing else has anything left to say."""
 
 
@@ -75,12 +76,14 @@ class Rule:
         """The step that a row stands for; None where a condition of the law fails."""
         holes, axes, witnesses = self.read(row, encoding)
         try:
-            self.law.instance(holes, axes, facts)
+            lhs, rhs = self.law.instance(holes, axes, facts)
         except BadInstance:
             return None
         if not all(facts.holds(p, witnesses[h]) for p, h in self.law.where):
             return None
-        return law_step(self.law, holes, axes, witnesses)
+        order = tuple(sorted(axes.items(), key=lambda p: p[0].key))
+        used = tuple(witnesses[h] for _, h in self.law.where)
+        return Step(self.law.name, lhs, rhs, True, tuple(sorted(holes.items())), order, used)
 
     def blocked(self, row: tuple[int, ...], encoding: Encoding) -> list[tuple[Term, frozenset[Axis]]]:
         """The reductions of a match that a free axis of a hole blocks, each with the axes that a new name must avoid."""
@@ -94,24 +97,42 @@ class Rule:
 
 def _filled(pattern: Term, holes: dict[str, Term], axes: dict[Axis, Axis]) -> list[Term]:
     """The reductions of a pattern with its parameters filled in."""
-    from commute.theory.terms import instantiate
-
     return [instantiate(t, holes, axes) for t in postorder(pattern) if t.op == "reduce"]
 
 
-def rules_of(laws: Iterable[Law]) -> list[Rule]:
-    """The rules of the laws: forwards, and backwards where the law binds everything and its right side says enough to look for."""
+def rules_of(laws: Iterable[Law], operators: frozenset[str]) -> list[Rule]:
+    """The rules of the laws: forwards, and backwards where the law binds everything and its right side says enough.
+
+    A rule that brings in an operator that isn't among `operators` (those of the goals) is late.
+    """
     made = []
     for i, law in enumerate(laws):
-        sides = [law.lhs]
-        if law.reversible and not law.uses and law.name not in LATE and len(law.rhs.args) > 0:
-            sides.append(law.rhs)
-        for j, side in enumerate(sides):
-            if side.op == "hole":
+        for j, (side, other) in enumerate(((law.lhs, law.rhs), (law.rhs, law.lhs))):
+            if side.op == "hole" or (j == 1 and not _worth_reversing(law)):
                 continue
             nodes = postorder(side)
             axes = tuple(a for a in law.axes if any(a in t.attrs for t in nodes))
             holes = tuple(sorted({t.attrs[0] for t in nodes if t.op == "hole"}))
             if set(holes) == set(law.holes) and set(axes) == set(law.axes):
-                made.append(Rule(f"law_{i}_{'forth' if j == 0 else 'back'}", law, side, axes, holes, law.name in LATE))
+                late = law.name in LATE or not (operators_of(other) - operators_of(side) <= operators)
+                made.append(Rule(f"law_{i}_{'forth' if j == 0 else 'back'}", law, side, axes, holes, late))
     return made
+
+
+def _worth_reversing(law: Law) -> bool:
+    """Not where a lemma follows from others, or where the right side is so plain that it is everywhere."""
+    right = law.rhs
+    plain = right.op in ("add", "mul") and all(a.op == "hole" for a in right.args)
+    return law.reversible and not law.uses and law.name not in LATE and len(right.args) > 0 and not plain
+
+
+def operators_of(*terms: Term) -> frozenset[str]:
+    """The operators of terms and of the composites in them, and those of arithmetic, which are never new."""
+    found = {"add", "mul", "const", "recip", "hole"}
+    stack = list(terms)
+    for t in stack:
+        for node in postorder(t):
+            found.add(f"{node.attrs[0]}_over" if node.op == "reduce" else node.op)
+            if node.op in COMPOSITES:
+                stack.append(definition(node))
+    return frozenset(found)

@@ -16,17 +16,17 @@ from pathlib import Path
 
 from egglog.bindings import EGraph, EggSmolError
 
-from commute.egraph.analyses import Keys, tag_of
+from commute.egraph.analyses import Keys, Remembered, tag_of
 from commute.egraph.encode import Encoding, Shape
 from commute.egraph.expand import proposals, renamed
 from commute.egraph.log import Log
-from commute.egraph.rules import Rule, default_laws, rules_of
+from commute.egraph.rules import Rule, default_laws, operators_of, rules_of
 from commute.theory.facts import Facts
 from commute.theory.law import Law
 from commute.theory.step import Step
 from commute.theory.terms import Term
 
-PER_ROUND = 1500
+PER_ROUND = 400
 """Steps that one round may add; what is found beyond that waits, the heaviest longest."""
 
 
@@ -53,14 +53,15 @@ class Saturation:
 class Engine:
     """One e-graph: egglog, the encoding of its terms, its rules and its log."""
 
-    def __init__(self, facts: Facts, laws: Sequence[Law]):
-        self.facts = facts
-        self.keys = Keys(facts)
+    def __init__(self, facts: Facts, laws: Sequence[Law], goals: Sequence[tuple[Term, Term]]):
+        self.facts = Remembered(facts.given)
+        self.keys = Keys(self.facts)
         self.encoding = Encoding(self.keys)
         self.log = Log(self.encoding)
-        self.rules = rules_of(laws)
+        self.rules = rules_of(laws, operators_of(*(t for goal in goals for t in goal)))
         self.encoding.commands += [rule.text(self.encoding) for rule in self.rules]
         self.phase = 0
+        self.heaviest = 60 + 3 * max((self.keys.weight(t) for goal in goals for t in goal), default=0)
         self._folder = tempfile.TemporaryDirectory(prefix="commute-")
         self._egraph = EGraph(fact_directory=self._folder.name)
         self._waiting: list[tuple[int, int, Step]] = []
@@ -156,12 +157,12 @@ class Engine:
     def fire(self, deadline: float) -> bool:
         """Log the lightest of the waiting steps; False where there was nothing to say."""
         fired = 0
-        while self._waiting and fired < PER_ROUND and time.perf_counter() < deadline:
+        while self._waiting and self._waiting[0][0] <= self.heaviest and fired < PER_ROUND and time.perf_counter() < deadline:
             fired += self.log.write(heappop(self._waiting)[2])
-        return fired > 0 or bool(self.encoding.rows) or bool(self._waiting)
+        return fired > 0 or bool(self.encoding.rows)
 
     def next_phase(self) -> bool:
-        """Let what waits until the rest is quiet have its say; False where nothing is left."""
+        """Let what waits until the rest is quiet have its say: names, then rearrangements, then the heavy; False at the end."""
         self.phase += 1
         if self.phase == 1:
             for term in [t for t in self._expanded if t.op == "reduce"]:
@@ -169,7 +170,9 @@ class Engine:
             for rule, row in self._blocked:
                 self._free(rule, row)
             self._blocked.clear()
-        return self.phase <= 2
+        if self.phase > 2:
+            self.heaviest *= 2
+        return self.phase <= 2 or bool(self._waiting)
 
     def reached(self) -> set[int]:
         """The numbers of the goals that are reached."""
@@ -191,7 +194,7 @@ def saturate(
     `laws` replaces the laws of the house; computed steps are always tried.  Time is checked between rounds and between steps.
     """
     start = time.perf_counter()
-    engine = Engine(facts, default_laws() if laws is None else laws)
+    engine = Engine(facts, default_laws() if laws is None else laws, goals)
     for i, (left, right) in enumerate(goals):
         engine.encoding.rows["goal"].append((i, engine.encoding.tag(left), engine.encoding.tag(right)))
     deadline, count, stopped = start + seconds, 0, ""

@@ -1,0 +1,183 @@
+"""From pairs of terms to a certificate: the provers, cheapest first, each within what is left of one budget.
+
+First the normaliser, then quotients with their denominators cleared, then equality saturation.  Whatever they claim goes
+through the trusted checker before anyone hears of it.  To add here: another prover in its turn.
+Never here: lifting, numbers, words for the user.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from commute.egraph.canon import Canon, OutOfBudget
+from commute.egraph.journal import Journal
+from commute.egraph.rational import joined
+from commute.theory.facts import Facts
+from commute.theory.step import Step
+from commute.theory.terms import Term, postorder
+from commute.verify.certificate import EVERYWHERE, WHERE_DEFINED, Case, Checked, check, write
+from commute.verify.congruence import explain
+from commute.verify.definedness import obligations
+
+Goal = tuple[Term, Term]
+
+SHORT = 9
+"""Axes of at most this fixed size may be written out."""
+
+
+@dataclass
+class Proof:
+    """What the provers found: a certificate that the checker accepted, or the reasons why there is none."""
+
+    certificate: dict[str, Any] | None = None
+    checked: Checked | None = None
+    steps: list[Step] = field(default_factory=list)
+    where: str = EVERYWHERE
+    reasons: list[str] = field(default_factory=list)
+    canonical: list[Goal] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return self.certificate is not None
+
+
+@contextmanager
+def deep_recursion(limit: int = 60_000):
+    """Terms may be nested deeper than Python's own limit allows for."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, before))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def prove_cases(
+    cases: Sequence[tuple[str, Sequence[Goal]]], given: Mapping[str, int], claim: Mapping[str, Any], *, seconds: float, saturate: bool
+) -> Proof:
+    """Prove every goal of every case (a condition on sizes in words, and its goals), or say why not.
+
+    `given` maps inputs to the signs that they may have, `claim` is carried in the certificate, `saturate` lets the e-graph
+    take the time that the normaliser leaves.
+    """
+    deadline = monotonic() + seconds
+    result = Proof()
+    with deep_recursion():
+        for where in (EVERYWHERE, WHERE_DEFINED):
+            found: list[Case] = []
+            for condition, goals in cases:
+                steps = None
+                for unroll in _unrollings(goals):
+                    steps = _prove_goals(list(goals), Facts(given), deadline, where, saturate, unroll, result)
+                    if steps is not None:
+                        break
+                if steps is None:
+                    break
+                found.append(Case(condition, list(goals), steps))
+            if len(found) < len(cases):
+                continue
+            certificate = write(claim, given, where, found)
+            checked = check(certificate)
+            if checked.ok:
+                result.certificate, result.checked, result.where = certificate, checked, where
+                result.steps = [s for case in found for s in case.steps]
+                return result
+            result.reasons.append(checked.reason)
+    return result
+
+
+def _unrollings(goals: Sequence[Goal]) -> list[int]:
+    """Up to which fixed size axes are written out: first none, then the short ones where there are any."""
+    fixed = {t.attrs[1].size.constant for g in goals for t in postorder(*g) if t.op == "reduce"}
+    return [1, SHORT] if any(n is not None and 1 < n <= SHORT for n in fixed) else [1]
+
+
+def _prove_goals(
+    goals: list[Goal], facts: Facts, deadline: float, where: str, saturate: bool, unroll: int, result: Proof
+) -> list[Step] | None:
+    """The few steps that join all goals, or None with a reason."""
+    journal = Journal()
+    canon = Canon(facts, journal, seconds=max(0.05, deadline - monotonic()), unroll=unroll)
+    if where == WHERE_DEFINED:
+        owed = [o for a, _ in goals for o in obligations(a, facts) if not o.guards and o.predicate != "real"]
+        if not owed:
+            return None
+        _grant(canon, owed)
+    open_goals: list[Goal] = []
+    try:
+        for a, b in goals:
+            left, right = canon.norm(a), canon.norm(b)
+            if not joined(canon, left, right):
+                open_goals.append((a, b))
+                result.canonical.append((left, right))
+    except OutOfBudget as error:
+        result.reasons.append(f"the normal form cost too much: {error}")
+        return None
+    if open_goals and saturate and not _saturated(canon, open_goals, facts, deadline, result):
+        return None
+    if open_goals and not saturate:
+        result.reasons.append("the two normal forms differ")
+        return None
+    return _needed(goals, canon, facts, result)
+
+
+def _grant(canon: Canon, owed: Sequence[Any]) -> None:
+    """Take what the reference owes as known: at every output it is defined."""
+    for each in owed:
+        normal = canon.norm(each.term)
+        canon.grant(each.predicate, normal, each.term)
+
+
+def _saturated(canon: Canon, goals: list[Goal], facts: Facts, deadline: float, result: Proof) -> bool:
+    """Let the e-graph join what the normaliser left open, on the normal forms."""
+    from commute.egraph.saturate import saturate
+
+    left = deadline - monotonic()
+    if left < 0.2:
+        result.reasons.append("no time was left for the e-graph")
+        return False
+    ends = [(canon.memo[a], canon.memo[b]) for a, b in goals]
+    outcome = saturate(ends, facts=facts, seconds=min(left, 6.0))
+    for step in outcome.steps:
+        canon.journal.note(step)
+    if not all(outcome.reached):
+        result.reasons.append(f"the e-graph stopped without joining the ends: {outcome.stopped}")
+        return False
+    return True
+
+
+def _needed(goals: list[Goal], canon: Canon, facts: Facts, result: Proof) -> list[Step] | None:
+    """The steps that the goals need, in the order in which they were found; those that definedness leans on too."""
+    steps = canon.journal.steps
+    wanted: set[int] = set()
+    for a, b in goals:
+        part = explain(steps, a, b)
+        if part is None:
+            result.reasons.append("the steps found don't join the ends")
+            return None
+        wanted |= {id(s) for s in part}
+    for a, b in _leaned_on(goals, canon, facts):
+        wanted |= {id(s) for s in explain(steps, a, b) or ()}
+    return [s for s in steps if id(s) in wanted]
+
+
+def _leaned_on(goals: list[Goal], canon: Canon, facts: Facts) -> list[Goal]:
+    """Pairs whose equality shows that the candidate is defined: its obligations, met by the reference's or by a witness."""
+    pairs: dict[Goal, None] = {}
+    for a, b in goals:
+        mine = obligations(a, facts)
+        for owed in obligations(b, facts):
+            normal = canon.memo.get(owed.term)
+            witness = canon.known(owed.predicate, normal) if normal is not None and owed.predicate != "real" else None
+            if witness is not None:
+                pairs[owed.term, witness] = None
+            for have in mine:
+                if have.predicate == owed.predicate and canon.memo.get(have.term) in (normal, owed.term):
+                    pairs[have.term, owed.term] = None
+                    for g in have.guards:
+                        pairs |= {(g[0], h[0]): None for h in owed.guards if canon.memo.get(g[0]) is canon.memo.get(h[0])}
+    return [(x, y) for x, y in pairs if x is not y]

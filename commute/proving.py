@@ -1,0 +1,240 @@
+"""The verb *prove*: lift two programs together, prove them equal, or find an input that tells them apart.
+
+The order is that of cost: the normaliser, a search for a counterexample, the e-graph, exact values.  A PROVED or CHECKED has
+tied its lifted terms to the functions that were run.  To add here: another way to decide, in its place.
+Never here: how a prover works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path as FilePath
+from time import monotonic
+from typing import Any
+
+from commute.proof import Proof, deep_recursion, prove_cases
+from commute.theory import messages
+from commute.theory.axes import Size
+from commute.theory.facts import ALL, NEG, NIL, POS
+from commute.theory.messages import UsageError
+from commute.verify.certificate import EVERYWHERE, Checked, Foreign, check_text
+from commute.verify.verdict import ANY, CHECKED, PROVED, REFUTED, UNKNOWN, Counterexample, Verdict
+
+_SIGNS = {"positive": POS, "nonnegative": POS | NIL, "nonzero": POS | NEG}
+
+
+def prove(
+    reference: Callable[..., Any],
+    candidate: Callable[..., Any],
+    *,
+    sizes: Mapping[str, int] | None = None,
+    assume: Mapping[str, Any] | None = None,
+    timeout: float = 30.0,
+) -> Verdict:
+    """Whether two Torch programs are equal over the reals, with a certificate or a counterexample.
+
+    `sizes` fixes size symbols, `assume` restricts arguments ("positive", "nonnegative", "nonzero" or (low, high)), `timeout`
+    is in seconds.  Raises UsageError where the input can't be used: annotations, shapes, a program that raises.
+    """
+    return _Question(reference, candidate, dict(sizes or {}), dict(assume or {}), timeout).verdict()
+
+
+def recheck_file(path: str | FilePath) -> Checked:
+    """What the trusted checker says of a certificate in a file; UsageError where the file is none."""
+    try:
+        text = FilePath(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(messages.unreadable(str(path), error)) from None
+    try:
+        with deep_recursion():
+            return check_text(text)
+    except Foreign as error:
+        raise UsageError(messages.foreign_certificate(str(path), str(error))) from None
+
+
+class _Question:
+    """One call of prove: what was asked, and how much of the time is left."""
+
+    def __init__(
+        self,
+        reference: Callable[..., Any],
+        candidate: Callable[..., Any],
+        sizes: dict[str, int],
+        assume: dict[str, Any],
+        timeout: float,
+    ):
+        self.programs = (reference, candidate)
+        self.sizes, self.assume = sizes, assume
+        self.started = monotonic()
+        self.deadline = self.started + timeout
+        self.timeout = timeout
+        self.reasons: list[str] = []
+
+    def left(self, share: float = 1.0) -> float:
+        """Seconds that are left, or a share of them."""
+        return max(0.0, self.deadline - monotonic()) * share
+
+    def verdict(self) -> Verdict:
+        """The answer."""
+        from commute.lowering.lift_torch import lift
+        from commute.lowering.registry import Unsupported
+
+        try:
+            with deep_recursion():
+                self.lifted = lift(self.programs, sizes=self.sizes, assume=self.assume)
+        except Unsupported as error:
+            return self._unknown(f"unsupported: {messages.one_line(error)}")
+        except RecursionError:
+            return self._unknown("a program nested too deeply to lift")
+        self.given = {name: mask for name, said in self.assume.items() if (mask := _signs(said)) != ALL}
+        proof = self._prove(saturate=False, seconds=self.left(0.5))
+        if proof:
+            return self._proved(proof)
+        found = self._refute(min(8.0, self.left(0.5)))
+        if found is not None:
+            return found
+        proof = self._prove(saturate=True, seconds=min(12.0, self.left(0.7)))
+        if proof:
+            return self._proved(proof)
+        return self._checked() or self._unknown(self._why(proof))
+
+    # --- proving -----------------------------------------------------------------------------------------------------
+
+    def _prove(self, *, saturate: bool, seconds: float) -> Proof:
+        cases = []
+        for path in self.lifted.paths:
+            first, second = path.programs
+            pairs = zip(first.outputs, second.outputs, strict=True)
+            goals = [(a.term, b.term) for x, y in pairs for a, b in zip(x.blocks, y.blocks, strict=True)]
+            cases.append((" and ".join(path.conditions), goals))
+        claim = {
+            "reference": self.lifted.programs[0].name,
+            "candidate": self.lifted.programs[1].name,
+            "sizes": {k: str(v) for k, v in self._sizes().items()},
+            "source": list(self.lifted.source),
+        }
+        return prove_cases(cases, self.given, claim, seconds=seconds, saturate=saturate)
+
+    def _proved(self, proof: Proof) -> Verdict:
+        problem = self._untied()
+        if problem:
+            return self._unknown(problem)
+        assert proof.checked is not None
+        assumptions = list(self._assumptions())
+        if proof.where != EVERYWHERE:
+            assumptions.append(f"equal {proof.where}")
+        return self._verdict(
+            PROVED,
+            certificate=proof.certificate,
+            axioms=proof.checked.axioms,
+            laws=proof.checked.laws,
+            steps=tuple(str(s) for s in proof.steps),
+            assumptions=tuple(assumptions),
+        )
+
+    def _untied(self) -> str:
+        """Why the lifted terms are not what was run, or nothing where they agree with it (SOUNDNESS 14)."""
+        from commute.verify.numeric import agrees_with_lift
+
+        for path in self.lifted.paths:
+            for program, function in zip(path.programs, self.lifted.callables, strict=True):
+                wholes = [o.whole for o in program.outputs]
+                check = agrees_with_lift(
+                    function, [w.term for w in wholes], [w.axes for w in wholes], path.inputs, path.symbols,
+                    assume=self.assume, constraints=path.holds,
+                )  # fmt: skip
+                if not check:
+                    return f"internal: the terms lifted from {program.name} are not what it computes: {check.reason}"
+        return ""
+
+    # --- refuting ----------------------------------------------------------------------------------------------------
+
+    def _refute(self, seconds: float) -> Verdict | None:
+        from commute.verify.refute import refute
+
+        paths = self.lifted.paths
+        for path in paths:
+            first, second = path.programs
+            pairs = zip(first.outputs, second.outputs, strict=True)
+            terms = [(a.whole.term, b.whole.term) for a, b in pairs]
+            found = refute(
+                *self.lifted.callables, path.inputs, path.symbols, assume=self.assume, terms=terms,
+                budget_seconds=seconds / len(paths), constraints=path.holds,
+            )  # fmt: skip
+            if found is not None:
+                return self._verdict(REFUTED, counterexample=self._with_fixed(found, path))
+        return None
+
+    @staticmethod
+    def _with_fixed(found: Counterexample, path: Any) -> Counterexample:
+        """The counterexample with the sizes that the path itself fixes."""
+        fixed = {name: size.at(found.sizes) for name, size in path.fixed.items()}
+        return replace(found, sizes={**found.sizes, **fixed})
+
+    # --- checking ----------------------------------------------------------------------------------------------------
+
+    def _checked(self) -> Verdict | None:
+        from commute.verify.exact import check_exact
+        from commute.verify.inputs import size_rows
+
+        claims: list[str] = []
+        for path in self.lifted.paths:
+            first, second = path.programs
+            wholes = [(a.whole, b.whole) for a, b in zip(first.outputs, second.outputs, strict=True)]
+            rows = size_rows(path.symbols, path.inputs, constraints=path.holds, count=4)
+            result = check_exact(
+                [a.term for a, _ in wholes], [b.term for _, b in wholes], [a.axes for a, _ in wholes],
+                path.symbols, path.inputs, rows, self.assume, self.left(0.8),
+            )  # fmt: skip
+            if result.kind != "equal":
+                self.reasons.append(f"exact values: {result.reason}")
+                return None
+            claims.append(result.claim)
+        problem = self._untied()
+        if problem:
+            return self._unknown(problem)
+        return self._verdict(CHECKED, reason="; ".join(dict.fromkeys(claims)))
+
+    # --- words -------------------------------------------------------------------------------------------------------
+
+    def _verdict(self, kind: str, **fields: Any) -> Verdict:
+        fields = {"sizes": self._sizes(), "assumptions": self._assumptions(), **fields}
+        constants = tuple(str(c) for c in self.lifted.constants)
+        return Verdict(kind, monotonic() - self.started, constants=constants, **fields)
+
+    def _unknown(self, reason: str) -> Verdict:
+        sizes = self._sizes() if hasattr(self, "lifted") else {}
+        return Verdict(UNKNOWN, monotonic() - self.started, reason=reason, sizes=sizes)
+
+    def _why(self, proof: Proof) -> str:
+        reasons = dict.fromkeys([*self.reasons, *proof.reasons])
+        if self.left() < 0.05 * self.timeout:
+            reasons = {f"the time of {self.timeout:g} s is spent": None, **reasons}
+        return "neither proved nor refuted: " + "; ".join(reasons)
+
+    def _sizes(self) -> dict[str, int | str]:
+        sizes: dict[str, int | str] = {}
+        for path in self.lifted.paths:
+            for symbol in path.symbols:
+                sizes.setdefault(symbol, ANY)
+        for name, size in self.lifted.sizes.items():
+            constant = Size.of(size).constant
+            sizes[name] = constant if constant is not None else f"{size} for any {', '.join(sorted(size.symbols))}"
+        return sizes | self.sizes
+
+    def _assumptions(self) -> tuple[str, ...]:
+        said = [f"{name} is {what if isinstance(what, str) else f'in {what[0]} .. {what[1]}'}" for name, what in self.assume.items()]
+        said += [f"nothing is said where {each}" for each in self.lifted.excluded]
+        return tuple(said)
+
+
+def _signs(said: Any) -> int:
+    """The signs that an assumption leaves."""
+    if isinstance(said, str):
+        return _SIGNS.get(said, ALL)
+    low = said[0]
+    if not isinstance(low, int | float):
+        return ALL
+    return POS if low > 0 else POS | NIL if low >= 0 else ALL
+
