@@ -1,4 +1,4 @@
-"""Activations: functions of one number, as Torch defines them.
+"""Activations and dropout that is off: functions of one number, as Torch defines them.
 
 Those that have a name in `theory/ops.py` keep it; thresholds and clamps are part of the meaning (softplus is linear past 20).
 To add here: an activation.  Never here: anything that looks at more than one number, but for glu and prelu.
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 
 from commute.lowering.arrays import Array, Indices, pointwise
@@ -175,6 +176,12 @@ def softsign(trace: Any, input: Array) -> Array:
     return mapped(lambda x: div(x, add(ONE, composite("abs", x))), input)
 
 
+@everywhere("tanh")
+def tanh(trace: Any, input: Array) -> Array:
+    """the hyperbolic tangent"""
+    return mapped(lambda x: unary("tanh", x), input)
+
+
 @lifts(F.tanhshrink)
 def tanhshrink(trace: Any, input: Array) -> Array:
     """x - tanh(x)"""
@@ -218,3 +225,25 @@ def glu(trace: Any, input: Array, dim: Any = -1) -> Array:
 
     return Array((*array.shape[:d], half, *array.shape[d + 1 :]), at)
 
+
+# --- dropout ---------------------------------------------------------------------------------------------------------
+
+
+@lifts(F.dropout, F.dropout1d, F.dropout2d, F.dropout3d)
+def dropout(trace: Any, input: Array, p: Any = 0.5, training: bool = True, inplace: bool = False) -> Array:
+    """The identity where training=False or p=0; otherwise random."""
+    if training and p != 0:
+        raise Unsupported("a random operator: pass training=False or call eval()")
+    return input
+
+
+@lifts(F.alpha_dropout, F.feature_alpha_dropout)
+def alpha_dropout(trace: Any, input: Array, p: Any = 0.5, training: bool = False, inplace: bool = False) -> Array:
+    """The identity where training=False or p=0; otherwise random."""
+    return dropout(trace, input, p, training)
+
+
+@lifts(torch.dropout, torch.feature_dropout, torch.alpha_dropout, torch.feature_alpha_dropout)
+def torch_dropout(trace: Any, input: Array, p: Any, train: bool) -> Array:
+    """The identity where train=False or p=0; otherwise random."""
+    return dropout(trace, input, p, train)
