@@ -26,7 +26,7 @@ PRELUDE = """
 (function sig (E) i64 :merge (min old new))
 (function kind (E) i64 :no-merge)
 (function symbol (E) i64 :no-merge)
-(ruleset load) (ruleset find) (ruleset late) (ruleset clear) (ruleset check) (ruleset dump)
+(ruleset load) (ruleset find) (ruleset clear) (ruleset check) (ruleset dump)
 (relation new_leaf (i64 i64 i64 i64))
 (rule ((new_leaf t r s k)) ((union (T t) (Leaf t)) (set (rep (T t)) r) (set (sig (T t)) s) (set (kind (T t)) k)) :ruleset load)
 (relation new_symbol (i64))

@@ -20,12 +20,22 @@ from commute.theory.step import Step
 from commute.theory.terms import Term, binds, instantiate, postorder
 
 BY_RING = frozenset(
-    "add_commutes add_associates mul_commutes mul_associates distribute add_zero mul_one mul_zero".split()
-)  # fmt: skip
+    """add_commutes add_associates mul_commutes mul_associates distribute add_zero mul_one mul_zero neg_twice add_negative
+    """.split()
+)
 """Laws of which the computed step `ring` says all: as rules they would only multiply brackets."""
 
-LATE = frozenset({*BY_RING, "max_commutes", "max_associates", "extended_add_commutes", "extended_add_associates"})
-"""Laws that only rearrange: they run when nothing else has anything left to say."""
+LATE = BY_RING | frozenset(
+    """max_commutes max_associates min_commutes min_associates extended_add_commutes
+    recip_neg fraction_of_fraction common_denominator add_to_fraction
+    exp_difference exp_double share_of_two logistic_two_ways logistic_complement softplus_reflects log_add_exp_shift log_scaled
+    log_square log_quotient tanh_by_logistic rescale rescale_twice merge_shifted shifted_sum shifted_log_sum late_division
+    contraction_scale sum_shift sum_centred squares_about squares_about_mean merge_squares shares_sum_to_one max_over_centred
+    max_by_positive_part max_by_absolute max_plus_min max_distributes min_distributes max_by_min
+    where_by_indicator where_exchange lt_by_difference eq_by_difference trichotomy
+    """.split()
+)
+"""Laws that only rearrange, that others say together, or that fit almost everywhere: they wait until the rest is quiet."""
 
 
 def default_laws() -> tuple[Law, ...]:
@@ -42,7 +52,6 @@ class Rule:
     pattern: Term
     axes: tuple[Axis, ...]
     holes: tuple[str, ...]
-    late: bool
 
     @property
     def witnessed(self) -> tuple[str, ...]:
@@ -61,7 +70,7 @@ class Rule:
         fact = f"({' '.join([self.name, *row])})"
         return f"""
 (relation {self.name} ({" ".join(["i64"] * len(row))}))
-(rule ((= e {pattern}) {" ".join(chosen + limits)}) ({fact}) :ruleset {"late" if self.late else "find"})
+(rule ((= e {pattern}) {" ".join(chosen + limits)}) ({fact}) :ruleset find)
 (rule ({fact}) ((delete {fact})) :ruleset clear)
 """
 
@@ -100,12 +109,14 @@ def _filled(pattern: Term, holes: dict[str, Term], axes: dict[Axis, Axis]) -> li
     return [instantiate(t, holes, axes) for t in postorder(pattern) if t.op == "reduce"]
 
 
-def rules_of(laws: Iterable[Law], operators: frozenset[str]) -> list[Rule]:
-    """The rules of the laws: forwards, and backwards where the law binds everything and its right side says enough.
+def rules_of(laws: Iterable[Law], operators: frozenset[str]) -> tuple[list[Rule], list[Rule]]:
+    """The rules of the laws, the ready ones and the late ones.
 
-    A rule that brings in an operator that isn't among `operators` (those of the goals) is late.
+    A law becomes a rule forwards, and backwards where it binds everything and its right side says enough to look for.  A rule
+    is ready if all that it looks for and brings in is among `operators`, those of the goals.
     """
-    made = []
+    ready: list[Rule] = []
+    late: list[Rule] = []
     for i, law in enumerate(laws):
         for j, (side, other) in enumerate(((law.lhs, law.rhs), (law.rhs, law.lhs))):
             if side.op == "hole" or (j == 1 and not _worth_reversing(law)):
@@ -114,9 +125,9 @@ def rules_of(laws: Iterable[Law], operators: frozenset[str]) -> list[Rule]:
             axes = tuple(a for a in law.axes if any(a in t.attrs for t in nodes))
             holes = tuple(sorted({t.attrs[0] for t in nodes if t.op == "hole"}))
             if set(holes) == set(law.holes) and set(axes) == set(law.axes):
-                late = law.name in LATE or not (operators_of(other) - operators_of(side) <= operators)
-                made.append(Rule(f"law_{i}_{'forth' if j == 0 else 'back'}", law, side, axes, holes, late))
-    return made
+                waits = law.name in LATE or not operators_of(side, other) <= operators
+                (late if waits else ready).append(Rule(f"law_{i}_{'forth' if j == 0 else 'back'}", law, side, axes, holes))
+    return ready, late
 
 
 def _worth_reversing(law: Law) -> bool:

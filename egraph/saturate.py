@@ -58,7 +58,7 @@ class Engine:
         self.keys = Keys(self.facts)
         self.encoding = Encoding(self.keys)
         self.log = Log(self.encoding)
-        self.rules = rules_of(laws, operators_of(*(t for goal in goals for t in goal)))
+        self.rules, self._late = rules_of(laws, operators_of(*(t for goal in goals for t in goal)))
         self.encoding.commands += [rule.text(self.encoding) for rule in self.rules]
         self.phase = 0
         self.heaviest = 60 + 3 * max((self.keys.weight(t) for goal in goals for t in goal), default=0)
@@ -107,7 +107,7 @@ class Engine:
 
     def find(self) -> None:
         """Let the rules look, and queue the steps of what they see."""
-        self.run("(run find 1)" + ("(run late 1)" if self.phase > 1 else ""))
+        self.run("(run find 1)")
         functions = self._egraph.freeze().functions
         value = self._egraph.value_to_i64
         self._shapes = {shape.name: shape for shape in self.encoding.shapes.values()}
@@ -170,7 +170,11 @@ class Engine:
             for rule, row in self._blocked:
                 self._free(rule, row)
             self._blocked.clear()
-        if self.phase > 2:
+        if self.phase == 2:
+            self.rules += self._late
+            self.encoding.commands += [rule.text(self.encoding) for rule in self._late]
+            self.load()
+        elif self.phase > 2:
             self.heaviest *= 2
         return self.phase <= 2 or bool(self._waiting)
 
