@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from commute.theory import symbols
 from commute.theory.axes import Axis
-from commute.theory.canvas import Drawing, Points, Span, height_of, middle, wire_name
+from commute.theory.canvas import Drawing, Points, Span, height_of, middle
 from commute.theory.layout import WIRE, Strand
-from commute.theory.picture import Node
+from commute.theory.picture import Node, wire_name
 
 LIFT = 30.0
 """How far under the wires of an array a round box hangs."""

@@ -53,11 +53,6 @@ class Span:
     leave: float
 
 
-def wire_name(axis: Axis) -> str:
-    """What is written on a wire: `n`, `n'`, `64`, `4w`."""
-    return axis.name.removeprefix("#").replace("*", "")
-
-
 def height_of(strand: Strand, name: Axis) -> float:
     """The height of the wire of that name."""
     return strand.y + WIRE * strand.names.index(name)

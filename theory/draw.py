@@ -31,8 +31,7 @@ def draw(what: Term | Diagram | Iterable[Term], *, title: str | None = None, hol
     `holes` names the axes that a hole of a law carries; else it carries those that it can see wherever it stands.
 
     >>> from commute.theory.axes import axis
-    >>> from commute.theory.axes import Axis
-from commute.theory.diagram import over, source
+    >>> from commute.theory.diagram import over, source
     >>> n = axis("n")
     >>> picture = draw(source("x", (n,)) >> over("softmax", (n,), n), title="softmax")
     >>> picture.startswith("<svg "), "<title>softmax[n](x[n])" in picture

@@ -10,8 +10,9 @@ from __future__ import annotations
 from commute.theory import symbols
 from commute.theory.attaching import Symbol, half_width
 from commute.theory.axes import Axis
-from commute.theory.canvas import Drawing, Points, Span, height_of, middle, wire_name
+from commute.theory.canvas import Drawing, Points, Span, height_of, middle
 from commute.theory.layout import WIRE, Column, Layout, Strand
+from commute.theory.picture import wire_name
 
 BEND, STRAIGHT, ABOVE = 42.0, 12.0, 20.0
 SEQUENCES = set("nmqxst")

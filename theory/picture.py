@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from commute.theory.axes import Axis, first_free
-from commute.theory.recognise import Seen, plain, recognise, signature
+from commute.theory.recognise import Seen, own_places, plain, recognise, signature
 from commute.theory.terms import Term, index, instantiate, postorder, read
 
 
@@ -82,6 +82,17 @@ def filled(term: Term, holes: Mapping[str, Iterable[Axis]]) -> Term:
             name = f"{HOLE[0]}{t.attrs[0]}{HOLE[1]}"
             arrays[t.attrs[0]] = read(name, map(index, axes), (a.size for a in axes), t.attrs[1])
     return instantiate(term, arrays, {}) if arrays else term
+
+
+def wire_name(axis: Axis) -> str:
+    """What is written on a wire: `n`, `n'`, `64`, `4w`."""
+    name = axis.name.removeprefix("#")
+    return _short(name)
+
+
+def _short(text: str) -> str:
+    """Names of product axes without brackets and signs: (4*w) as 4w."""
+    return re.sub(r"[(]([^ ()]*)[)]", r"\1", text).replace("*", "")
 
 
 class _Builder:
@@ -156,13 +167,13 @@ class _Builder:
         taken = list(term.free)
         axes: list[Axis] = []
         texts = []
-        for argument, size in zip(read.args, read.attrs[2], strict=True):
-            if argument.op == "axis" and argument.attrs[0].size == size and argument.attrs[0] not in axes:
+        for argument, size, own in zip(read.args, read.attrs[2], own_places(read), strict=True):
+            if own:
                 axes.append(argument.attrs[0])
                 continue
             axes.append(first_free(size, taken))
             taken.append(axes[-1])
-            texts.append(f"{axes[-1]} = {argument}")
+            texts.append(f"{wire_name(axes[-1])} = {_short(str(argument))}")
         return self._array(read, tuple(axes)), ", ".join(texts)
 
 

@@ -28,7 +28,7 @@ class Seen:
 
 
 WEIGHT = re.compile(r"^(w|W)(\d|_|[A-Z]|[a-z]{1,2}$|$)|weight|kernel|filter|proj|^(gate|up|down|fc\d*|lin\w*|emb\w*)$")
-LEARNED = re.compile(WEIGHT.pattern + r"|bias|gamma|beta|^(b|g|scale|shift|γ|β)_?\d*$")
+LEARNED = re.compile(WEIGHT.pattern + r"|bias|gamma|beta|^(b[a-z]{0,2}|b_\w+|g|gain|scale|shift|γ|β)_?\d*$")
 
 _UNARY = {"exp": "e", "recip": "1/x", "sqrt": "√", "not": "¬"}
 _BINARY = {
@@ -63,9 +63,14 @@ def plain(term: Term) -> bool:
     """True for an array read at distinct axes of its own lengths: the array itself."""
     if term.op != "input":
         return False
-    axes = [a.attrs[0] for a in term.args if a.op == "axis"]
-    fits = len(axes) == len(term.args) == len(set(axes))
-    return fits and all(a.size == s for a, s in zip(axes, term.attrs[2], strict=True))
+    return all(own_places(term))
+
+
+def own_places(read: Term) -> tuple[bool, ...]:
+    """For each index of a read whether it is an axis of the array's own length, and the first of that name."""
+    axes = [a.attrs[0] if a.op == "axis" else None for a in read.args]
+    sizes = read.attrs[2]
+    return tuple(a is not None and a.size == s and axes.index(a) == i for i, (a, s) in enumerate(zip(axes, sizes, strict=True)))
 
 
 @lru_cache(maxsize=8192)
@@ -111,7 +116,9 @@ def scalar(term: Term) -> str:
         value: Fraction = term.attrs[0]
         short = f"{float(value):.3g}"
         return str(value) if len(str(value)) <= len(short) + 1 else short
-    return str(term).replace("1/", "1∕") if len(str(term)) <= 12 else "c"
+    text = re.sub(r"\|(\w+)\|", r"\1", str(term))
+    text = re.sub(r"·1/", "/", text)
+    return text.replace("/", "∕") if len(text) <= 12 else "c"
 
 
 # --- patterns --------------------------------------------------------------------------------------------------------
@@ -265,7 +272,7 @@ def _map(t: Term) -> Seen | None:
     for argument in read.args:
         arrays.extend(a for a in postorder(argument) if a.op == "input" and a not in arrays)
     inner = {b for a in arrays for x in a.args for b in postorder(x) if b.op == "input"}
-    touched = {x for a in read.args if a.op != "axis" for x in a.free}
+    touched = {x for a, i in zip(read.args, own_places(read), strict=True) if not i for x in a.free}
     return Seen("map", "", (read, *(a for a in arrays if a not in inner)), tuple(sorted(touched, key=lambda a: a.key)))
 
 
