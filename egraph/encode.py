@@ -26,7 +26,7 @@ PRELUDE = """
 (function sig (E) i64 :merge (min old new))
 (function kind (E) i64 :no-merge)
 (function symbol (E) i64 :no-merge)
-(ruleset load) (ruleset find) (ruleset clear) (ruleset check) (ruleset dump)
+(ruleset load) (ruleset find) (ruleset clear) (ruleset check)
 (relation new_leaf (i64 i64 i64 i64))
 (rule ((new_leaf t r s k)) ((union (T t) (Leaf t)) (set (rep (T t)) r) (set (sig (T t)) s) (set (kind (T t)) k)) :ruleset load)
 (relation new_symbol (i64))
@@ -36,8 +36,6 @@ PRELUDE = """
 (relation goal (i64 i64 i64))
 (relation reached (i64))
 (rule ((goal n a b) (= (T a) (T b))) ((reached n)) :ruleset check)
-(relation tagged (i64 i64))
-(rule ((= e (T t)) (= r (rep e))) ((tagged t r)) :ruleset dump)
 """
 """`rep` and `sig` keep the key of a class's leanest and most telling term (analyses.py); `kind` (truth or number) and `symbol`
 (a leaf that nothing but itself can equal) have no merge: an unsound union stops egglog."""
@@ -159,8 +157,6 @@ def _declaration(shape: Shape) -> str:
 (relation new_{name} (i64 i64 i64 i64 {ints}))
 (rule ((new_{name} t r s k {" ".join(ks + xs)})) ((union (T t) {built}) (set (rep (T t)) r) (set (sig (T t)) s)
   (set (kind (T t)) k)) :ruleset load)
-(relation at_{name} (i64 {ints}))
-(rule ((= e {node}) (= r (rep e)) {seen("rep")}) ((at_{name} r {row})) :ruleset dump)
 """
     if not xs:
         return text

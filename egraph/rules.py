@@ -31,11 +31,18 @@ LATE = BY_RING | frozenset(
     exp_difference exp_double share_of_two logistic_two_ways logistic_complement softplus_reflects log_add_exp_shift log_scaled
     log_square log_quotient tanh_by_logistic rescale rescale_twice merge_shifted shifted_sum shifted_log_sum late_division
     contraction_scale sum_shift sum_centred squares_about squares_about_mean merge_squares shares_sum_to_one max_over_centred
-    max_by_positive_part max_by_absolute max_plus_min max_distributes min_distributes max_by_min
+    exp_max exp_of_maximum max_by_positive_part max_by_absolute max_plus_min max_distributes min_distributes max_by_min
     where_by_indicator where_exchange lt_by_difference eq_by_difference trichotomy
     """.split()
 )
 """Laws that only rearrange, that others say together, or that fit almost everywhere: they wait until the rest is quiet."""
+
+LATE_BACKWARDS = LATE | frozenset(
+    """max_shift max_scale min_shift min_scale max_over_shift max_over_scale max_over_max min_over_shift min_over_scale
+    min_over_min exp_max exp_of_maximum exp_min sqrt_max recip_of_sqrt sqrt_of_recip prod_mul recip_absorbs square_times_recip
+    """.split()
+)
+"""Laws of which one direction gathers and the other scatters: the scattering waits."""
 
 
 def default_laws() -> tuple[Law, ...]:
@@ -125,7 +132,7 @@ def rules_of(laws: Iterable[Law], operators: frozenset[str]) -> tuple[list[Rule]
             axes = tuple(a for a in law.axes if any(a in t.attrs for t in nodes))
             holes = tuple(sorted({t.attrs[0] for t in nodes if t.op == "hole"}))
             if set(holes) == set(law.holes) and set(axes) == set(law.axes):
-                waits = law.name in LATE or not operators_of(side, other) <= operators
+                waits = law.name in (LATE, LATE_BACKWARDS)[j] or not operators_of(side, other) <= operators
                 (late if waits else ready).append(Rule(f"law_{i}_{'forth' if j == 0 else 'back'}", law, side, axes, holes))
     return ready, late
 

@@ -20,6 +20,7 @@ from commute.egraph.analyses import Keys, Remembered, tag_of
 from commute.egraph.encode import Encoding, Shape
 from commute.egraph.expand import proposals, renamed
 from commute.egraph.log import Log
+from commute.egraph.mirror import Mirror
 from commute.egraph.rules import Rule, default_laws, operators_of, rules_of
 from commute.theory.facts import Facts
 from commute.theory.law import Law
@@ -70,6 +71,7 @@ class Engine:
         self._blocked: list[tuple[Rule, tuple[int, ...]]] = []
         self._shapes: dict[str, Shape] = {}
         self._count = 0
+        self.load()
 
     # --- egglog ------------------------------------------------------------------------------------------------------
 
@@ -91,6 +93,7 @@ class Engine:
             Path(self._folder.name, f"{relation}.tsv").write_text(text)
             commands.append(f'(input {relation} "{relation}.tsv")')
         self.run("\n".join([*commands, "(run load 1)"]))
+        self.mirror = Mirror(self._egraph, self.encoding)
 
     def table(self, name: str) -> list[tuple[int, ...]]:
         """The rows of a relation between numbers."""
@@ -99,9 +102,7 @@ class Engine:
 
     def enodes(self) -> int:
         """How many nodes the e-graph has: leaves, and operators over classes."""
-        functions = self._egraph.freeze().functions
-        names = ["Leaf", *(s.name for s in self.encoding.shapes.values())]
-        return sum(len(functions[name].rows) for name in names if name in functions)
+        return len(self.mirror.nodes)
 
     # --- one round ---------------------------------------------------------------------------------------------------
 
@@ -158,7 +159,10 @@ class Engine:
         """Log the lightest of the waiting steps; False where there was nothing to say."""
         fired = 0
         while self._waiting and self._waiting[0][0] <= self.heaviest and fired < PER_ROUND and time.perf_counter() < deadline:
-            fired += self.log.write(heappop(self._waiting)[2])
+            step = heappop(self._waiting)[2]
+            left = self.mirror.find(step.lhs)
+            if left is None or left != self.mirror.find(step.rhs):
+                fired += self.log.write(step)
         return fired > 0 or bool(self.encoding.rows)
 
     def next_phase(self) -> bool:

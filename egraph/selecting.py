@@ -61,6 +61,8 @@ class Selecting:
 
     def normal(self, t: Term) -> Term:
         """The normal form of a where or of a truth value over arguments in normal form."""
+        if t.sort == BOOL and t.op == "where":
+            return self.journal.computed("index", t, simplify(t))
         if t.op == "where":
             return self._indicator(t) if is_indicator(t) else self._extended(t)
         if t.op in ("lt", "le", "eq") and all(a.sort == INT for a in t.args):

@@ -90,7 +90,9 @@ class Reductions:
         top = Axis(axis.size, next(self._fresh))
         whole = total(axis, monomial_term(inside))
         opened = self._rename(whole, top)
-        binders, flat = self._open(poly_monomial(opened.args[0]))
+        product = poly_monomial(opened.args[0])
+        self.journal.computed("ring", opened.args[0], monomial_term(product))
+        binders, flat = self._open(product)
         return self._regroup([top, *binders], flat)
 
     def _rename(self, whole: Term, axis: Axis) -> Term:
