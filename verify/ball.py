@@ -190,7 +190,11 @@ def balls(
         reading = read_all(terms, sizes, exact, Balls(strict), LIMIT)
         domain = Balls()
         values = [v if v.dtype == object else domain.lift(v) for v in (reading[t] for t in terms)]
-        return [spread(v, t.free, axes, sizes)[0] for v, t in zip(values, terms, strict=True)]
+        return [spread(v, t.free, axes, sizes).reshape(_shape(axes, sizes)) for v, t in zip(values, terms, strict=True)]
+
+
+def _shape(axes: Sequence[Axis], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(a.size.at(sizes) for a in axes)
 
 
 def _leading(values: Array) -> Array:
