@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from commute.lowering.registry import Unusable
 from commute.theory.axes import Axis, Size, first_free
 from commute.theory.index import simplify
 from commute.theory.ops import add, floordiv, land, lt, maximum, minimum, mod, mul
@@ -97,6 +98,8 @@ class Layouts:
         return self._blocks[size]
 
     def _refine(self, size: Size) -> list[Block]:
+        if not size.terms:
+            return []
         if size == Size(1):
             return [Block(Size(0), ())]
         for parts in list(self.factors.get(size, ())):
@@ -124,9 +127,9 @@ class Layouts:
         return result
 
     def _ordered_cuts(self, size: Size) -> list[Size]:
-        """The cuts in order; one that can't be compared with all kept so far is left out."""
+        """The cuts in order, symbolic ones first choice; one that can't be compared with all kept so far is left out."""
         kept: list[Size] = []
-        for point in sorted(self.cuts.get(size, ()), key=str):
+        for point in sorted(self.cuts.get(size, ()), key=lambda p: (p.constant is not None, str(p))):
             if all((point - k).provably_positive() or (k - point).provably_positive() for k in kept):
                 kept.append(point)
         return sorted(kept, key=lambda p: sum((p - k).provably_positive() for k in kept))
@@ -230,8 +233,9 @@ def reduction(layouts: Layouts, kind: str, array: Array, dims: Sequence[int]) ->
                 for axis in reversed(axes):
                     part = reduce(kind, axis, part)
                 total = part if total is None else _COMBINE[kind](total, part)
-            assert total is not None
-            return total
+            if total is None and kind in ("max", "min"):
+                raise Unusable(f"the {kind} of no elements")
+            return const(kind == "prod") if total is None else total
 
         return go(tuple(dims), taken)
 

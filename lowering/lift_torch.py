@@ -30,8 +30,8 @@ from commute.lowering.tracing import Trace
 from commute.theory.axes import Axis, Size
 from commute.theory.index import simplify
 from commute.theory.messages import UsageError, one_line
-from commute.theory.terms import BOOL, INT, Term, postorder, read
-from commute.verify.inputs import SCALAR, STATE, InputSpec
+from commute.theory.terms import BOOL, INT, ZERO, Term, postorder, read
+from commute.verify.inputs import SCALAR, STATE, InputSpec, size_rows
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Output:
-    """One result tensor: its shape, its sort, and the blocks that it is made of."""
+    """One result tensor: its shape, its sort, the blocks that it is made of, and all of it over one axis a dimension."""
 
     shape: tuple[Size, ...]
     sort: str
     blocks: tuple[Block, ...]
+    whole: Block
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -155,8 +156,7 @@ def lift(
             run = _Run(arguments, facts, bounds)
             path = run.lift(assume)
         except Fork as fork:
-            branches = [facts.given(fork.question, answer) for answer in (True, False)]
-            waiting += sorted((b for b in branches if not b.impossible()), key=lambda b: len(b.fixed) <= len(facts.fixed))
+            waiting += reversed(facts.branches(fork.question))
             if followed + len(waiting) > 3 * LIMIT or len(paths) + len(waiting) > LIMIT:
                 raise Unsupported(f"more than {LIMIT} paths by questions about sizes, such as {fork.question.yes}") from None
             continue
@@ -168,7 +168,7 @@ def lift(
         paths.append(path)
     if not paths:
         raise UsageError(excluded[0])
-    paths.sort(key=lambda p: len(p.fixed))
+    paths.sort(key=lambda p: -len(p.symbols))
     callables = tuple(_runner(b) for b in arguments.bindings)
     source = tuple(digest_of(f) for f in functions)
     return Lifted(tuple(paths), arguments.sizes, tuple(excluded), tuple(constants.values()), callables, source, tuple(layouts))
@@ -279,21 +279,15 @@ class _Run:
         return UsageError(f"{real[1] or line or name}: {name} raises {real[0]}{hint}{where}")
 
     def _on_real_tensors(self, binding: Binding) -> tuple[str, str | None] | None:
-        """What the program raises on ones of small sizes, and where; None where it doesn't raise at every row tried."""
-        specs = [self._spec(s) for s in self.arguments.specs]
-        symbols = sorted(set().union(*(s.symbols for i in specs for s in i.shape)))
-        path = Path((), {}, self.facts, (), ())
-        last: tuple[str, str | None] | None = None
-        for start in (3, 2, 5, 1, 9):
-            sizes = {s: start + 2 * i for i, s in enumerate(symbols)}
-            if not path.holds(sizes) and start != 9:
-                continue
+        """What the program raises on ones of small sizes, and where; None where it runs at every row tried."""
+        specs = tuple(self._spec(s) for s in self.arguments.specs)
+        path = Path((), {}, self.facts, specs, ())
+        for sizes in size_rows(path.symbols, specs, constraints=path.holds, count=5):
             try:
                 call(binding, {s.name: _ones(s, sizes) for s in specs})
-                return None
             except Exception as error:
-                last = f"{type(error).__name__}: {one_line(error)}", locate.line_of(error.__traceback__)
-        return last
+                return f"{type(error).__name__}: {one_line(error)}", locate.line_of(error.__traceback__)
+        return None
 
     # --- reading ---
 
@@ -310,7 +304,7 @@ class _Run:
         blocks = []
         for place, axes in _walk(self.layouts, array.shape):
             blocks.append(Block(simplify(array.at(place)), axes, place))
-        return Output(array.shape, array.sort, tuple(blocks))
+        return Output(array.shape, array.sort, tuple(blocks), _whole(array))
 
     def _bounds_from(self, indexed: list[tuple[Array, Size, str | None]]) -> dict[str, Size]:
         """The range of every integer argument that is used as it is to index an axis."""
@@ -341,6 +335,14 @@ def _walk(layouts: Layouts, shape: Sequence[Size]) -> Iterator[tuple[tuple[Term,
             yield from go(rest[1:], (*place, position), (*axes, *own))
 
     return go(list(shape), (), ())
+
+
+def _whole(array: Array) -> Block:
+    """An array over one axis a dimension."""
+    if any(not s.terms for s in array.shape):
+        return Block(ZERO, (), (ZERO,) * array.rank)
+    ((place, axes),) = _walk(Layouts(), array.shape)
+    return Block(simplify(array.at(place)), axes, place)
 
 
 def _inputs_of(term: Term) -> list[Term]:

@@ -2,7 +2,7 @@
 
 `n == 1` or `n > 4` on a symbolic size has no one answer, so a program is traced once for each: a question that is open
 raises `Fork`, and the driver goes on with one `Facts` for each answer.  An equation that is taken as true fixes a symbol
-(`n := 1`), so nothing is dropped silently.  Divisibility is never a question: it must be in the annotation.
+(`n := 1`), a lower limit is put into it (n >= 2 is `n := n_less_1 + 1`), so nothing is dropped silently.  Divisibility is never a question: it must be in the annotation.
 To add here: ways of deciding from facts.  Never here: questions about data.
 """
 
@@ -14,6 +14,9 @@ from commute.theory.axes import Size
 
 LIMIT = 8
 """The greatest number of paths that are followed."""
+
+FEW = 3
+"""An axis that is at most so long is followed at each of its sizes."""
 
 
 @dataclass(frozen=True)
@@ -60,27 +63,44 @@ class Facts:
     def _nonnegative(self, size: Size) -> bool:
         return size.provably_nonnegative() or any((size - f).provably_nonnegative() for f in self.nonnegative)
 
-    def given(self, question: Question, answer: bool) -> Facts:
-        """The facts of the path on which the question has this answer."""
-        words = (*self.words, question.yes if answer else question.no)
+    def branches(self, question: Question) -> list[Facts]:
+        """The paths that go on from a question: one for each answer, or for each size where there are few."""
         size = question.size
-        if question.kind == "nonnegative":
-            return replace(self, nonnegative=(*self.nonnegative, size if answer else -size - 1), words=words)
-        if not answer:
-            return replace(self, nonzero=(*self.nonzero, size), words=words)
+        if question.kind == "zero":
+            found = [
+                self._zero(size, question.yes),
+                replace(self, nonzero=(*self.nonzero, size), words=(*self.words, question.no)),
+            ]
+        else:
+            found = [*self._at_least(size, question.yes), *self._at_least(-size - 1, question.no)]
+        return [f for f in found if not f.impossible()]
+
+    def _zero(self, size: Size, words: str) -> Facts:
         solved = solve(size)
         if solved is None:
-            return replace(self, zero=(*self.zero, size), words=words)
-        return self._fix(*solved, words)
+            return replace(self, zero=(*self.zero, size), words=(*self.words, words))
+        return self._fix(*solved, f"{solved[0]} = {solved[1]}")
 
-    def _fix(self, symbol: str, value: Size, words: tuple[str, ...]) -> Facts:
+    def _at_least(self, size: Size, words: str) -> list[Facts]:
+        """size >= 0: a lower limit of a symbol is put into it (n := m + 1), a small upper limit gives one path a size."""
+        rest = size - (size.put({s: Size(0) for s in size.symbols}).constant or 0)
+        limit = (size - rest).constant or 0
+        symbol = next(iter(size.symbols)) if len(size.symbols) == 1 else ""
+        name = Size.symbol(symbol)
+        if symbol and rest == name and limit < -1:
+            return [self._fix(symbol, Size.symbol(f"{symbol}_less_{-limit - 1}") - limit - 1, f"{symbol} >= {-limit}")]
+        if symbol and rest == -name and 1 <= limit <= FEW:
+            return [self._fix(symbol, Size(k), f"{symbol} = {k}") for k in range(1, limit + 1)]
+        return [replace(self, nonnegative=(*self.nonnegative, size), words=(*self.words, words))]
+
+    def _fix(self, symbol: str, value: Size, words: str) -> Facts:
         put = {symbol: value}
         return Facts(
             tuple(s.put(put) for s in self.nonnegative),
             tuple(s.put(put) for s in self.nonzero),
             tuple(s.put(put) for s in self.zero),
             {**{k: v.put(put) for k, v in self.fixed.items()}, symbol: value},
-            words,
+            (*self.words, words),
         )
 
     def impossible(self) -> bool:

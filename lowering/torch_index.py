@@ -39,7 +39,7 @@ class Span:
     dim: int
     start: Size
     length: Size
-    step: int = 1
+    step: Size = Size(1)
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,11 @@ def point(trace: Any, size: Size, index: int | Size) -> Size:
 
 def span(trace: Any, dim: int, size: Size, key: slice) -> Span:
     """A slice as start, length and step, its ends noted as cuts of the size."""
-    step = key.step if key.step is not None else 1
-    if not isinstance(step, int) or step < 1:
-        step = step.constant if isinstance(step, Size) else step
-        if not isinstance(step, int):
-            raise Unsupported(f"a slice by steps of {key.step}")
-        if step < 1:
-            raise Unusable(f"a slice by steps of {step}: step must be greater than zero")
+    if isinstance(key.step, Array | Term):
+        raise Unsupported("a slice whose step depends on data")
+    step = Size(1) if key.step is None else Size.of(key.step)
+    if not step.provably_positive():
+        raise Unusable(f"a slice by steps of {step}: step must be greater than zero")
     start, stop = (_end(trace, size, e, d) for e, d in ((key.start, Size(0)), (key.stop, size)))
     if not at_least(trace, stop, start):
         stop = start
@@ -91,14 +89,14 @@ def span(trace: Any, dim: int, size: Size, key: slice) -> Span:
         length = Size(0)
     trace.layouts.cut(size, start)
     trace.layouts.cut(size, stop)
-    if step == 1:
+    if step == Size(1) or not length.terms:
         return Span(dim, start, length)
-    found = divide(length + (step - 1), Size(step))
+    found = divide(length + (step - 1), step)
     if found is None:
         raise Unsupported(f"a slice of {length} by steps of {step}: annotate the axis as a multiple of {step}")
     whole = length.divided_by(step)
     if whole is not None and whole.provably_positive():
-        trace.layouts.factor(length, (whole, Size(step)))
+        trace.layouts.factor(length, (whole, step))
     return Span(dim, start, found[0], step)
 
 
@@ -176,6 +174,8 @@ def _integers(trace: Any, values: Sequence[Any]) -> Array:
 def position_of(index: Term, size: Size) -> Term:
     """A computed index, counted from the front; Unsupported where it can't be seen to be in range."""
     index = simplify(index)
+    if index.op == "where":
+        return choose(index.args[0], lambda: position_of(index.args[1], size), lambda: position_of(index.args[2], size))
     limits = bounds(index)
     if limits is None or not (size - 1 - limits[1]).provably_nonnegative():
         raise Unsupported(f"index {index} can't be seen to be in the range of an axis of size {size}")
@@ -210,7 +210,7 @@ def get_item(trace: Any, array: Array, key: Any) -> Array:
             elif isinstance(p, Point):
                 result[p.dim] = size_value(p.position)
             elif isinstance(p, Span):
-                result[p.dim] = add(size_value(p.start), mul(const(p.step), next(rest)))
+                result[p.dim] = add(size_value(p.start), mul(size_value(p.step), next(rest)))
             else:
                 result[p.dim] = position_of(aligned(p.where, own), array.shape[p.dim])
         return array.at(result)
@@ -275,13 +275,13 @@ def _fitting(source: Array, sizes: Sequence[Size]) -> Array:
 def _within(p: Span, size: Size, index: Term) -> tuple[Term, Term]:
     """Whether an index of the whole is in the span, and where in the span it is."""
     offset = simplify(sub(index, size_value(p.start)))
-    end = p.start + p.length * p.step
+    end = p.start + (p.length - 1) * p.step + 1
     low = TRUE if p.start == Size(0) else lt(size_value(p.start - 1), index)
     high = TRUE if end == size else lt(index, size_value(end))
     condition = land(low, high)
-    if p.step == 1:
+    if p.step == Size(1):
         return condition, offset
-    step = const(p.step)
+    step = size_value(p.step)
     return land(condition, eq(mod(offset, step), ZERO)), simplify(floordiv(offset, step))
 
 

@@ -278,7 +278,8 @@ def find_handler(func: Any, name: str) -> Handler | None:
 
 def _spoken(name: str, func: Any) -> str:
     for space, prefix in ((torch, "torch"), (F, "F"), (torch.Tensor, "Tensor")):
-        if getattr(space, name, None) is func:
+        known = getattr(space, name, None)
+        if func in (known, getattr(known, "__wrapped__", known)):
             return f"{prefix}.{name}"
     return name
 
