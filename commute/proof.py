@@ -57,7 +57,12 @@ def deep_recursion(limit: int = 60_000):
 
 
 def prove_cases(
-    cases: Sequence[tuple[str, Sequence[Goal]]], given: Mapping[str, int], claim: Mapping[str, Any], *, seconds: float, saturate: bool
+    cases: Sequence[tuple[str, Sequence[Goal]]],
+    given: Mapping[str, int],
+    claim: Mapping[str, Any],
+    *,
+    seconds: float,
+    saturate: bool,
 ) -> Proof:
     """Prove every goal of every case (a condition on sizes in words, and its goals), or say why not.
 

@@ -185,7 +185,7 @@ class _Question:
             rows = size_rows(path.symbols, path.inputs, constraints=path.holds, count=4)
             result = check_exact(
                 [a.term for a, _ in wholes], [b.term for _, b in wholes], [a.axes for a, _ in wholes],
-                path.symbols, path.inputs, rows, self.assume, self.left(0.8),
+                path.symbols, path.inputs, rows, assume=self.assume, budget_seconds=self.left(0.8),
             )  # fmt: skip
             if result.kind != "equal":
                 self.reasons.append(f"exact values: {result.reason}")
@@ -224,7 +224,7 @@ class _Question:
         return sizes | self.sizes
 
     def _assumptions(self) -> tuple[str, ...]:
-        said = [f"{name} is {what if isinstance(what, str) else f'in {what[0]} .. {what[1]}'}" for name, what in self.assume.items()]
+        said = [f"{n} is {a if isinstance(a, str) else f'in {a[0]} .. {a[1]}'}" for n, a in self.assume.items()]
         said += [f"nothing is said where {each}" for each in self.lifted.excluded]
         return tuple(said)
 

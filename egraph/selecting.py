@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from commute.egraph.monomials import is_indicator
 from commute.theory.index import simplify
-from commute.theory.ops import add, eq, indicator, lt, mul, sub
+from commute.theory.ops import add, eq, indicator, lnot, lt, mul, sub
 from commute.theory.polynomial import Poly, monomial_key, plus, poly_of, poly_term
-from commute.theory.terms import BOOL, EXT, FALSE, INT, MINUS_ONE, NINF, TRUE, ZERO, Term, const, rebuild
+from commute.theory.terms import BOOL, EXT, FALSE, INT, MINUS_ONE, NINF, ONE, TRUE, ZERO, Term, const, rebuild
 
 if TYPE_CHECKING:
     from commute.egraph.canon import Canon
@@ -87,12 +87,26 @@ class Selecting:
             return norm(law(f"indicator_{c.op}", {"c": c.args[0], "d": c.args[1]}).rhs)
         if c.op == "not":
             return norm(law("indicator_not", {"c": c.args[0]}).rhs)
+        if c.op == "lt" and all(a.sort == INT for a in c.args):
+            return self._oriented(t)
         if c.op not in ("lt", "le", "eq") or all(a.sort == INT for a in c.args) or EXT in (c.args[0].sort, c.args[1].sort):
             return t
         x, y = c.args
         if c.op == "le":
             return norm(law("indicator_le", {"x": x, "y": y}).rhs)
         return self._positive(x, y) if c.op == "lt" else self._zero(x, y)
+
+    def _oriented(self, t: Term) -> Term:
+        """[i < j] between integers as itself or as 1 - [j < i + 1], whichever has a positive lead in i - j."""
+        x, y = t.args[0].args
+        gap = {m: c for m, c in plus(poly_of(x), poly_of(y), -1).items() if m}
+        if not gap or gap[max(gap, key=monomial_key)] > 0:
+            return t
+        other = simplify(lt(y, add(x, ONE)))
+        self.journal.computed("index", t.args[0], lnot(other))
+        step = self.journal.law("indicator_not", {"c": other})
+        self.canon.memo.setdefault(indicator(other), indicator(other))
+        return self.canon.norm(step.rhs)
 
     def _positive(self, x: Term, y: Term) -> Term:
         """[x < y] as [0 < P], P without a common factor that is positive."""

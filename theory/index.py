@@ -77,6 +77,8 @@ def _simplify_node(t: Term) -> Term:
     if t.op == "where":
         if t.args[0] in (TRUE, FALSE):
             return t.args[1] if t.args[0] is TRUE else t.args[2]
+        if t.sort == BOOL:
+            return _choice(*t.args)
         return t.args[1] if t.args[1] is t.args[2] else t
     if t.op in ("max", "min") and t.sort == INT:
         return _extreme(t)
@@ -222,6 +224,13 @@ def _connective(t: Term) -> Term:
     if left is unit or left is right:
         return right
     return left if right is unit else t
+
+
+def _choice(c: Term, a: Term, b: Term) -> Term:
+    """A choice between truth values, by connectives."""
+    first = _connective(Term("and", (c, a)))
+    second = _connective(Term("and", (_connective(Term("not", (c,))), b)))
+    return _connective(Term("or", (first, second)))
 
 
 def _extreme(t: Term) -> Term:

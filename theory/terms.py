@@ -133,6 +133,8 @@ def _sort(op: str, args: tuple[Term, ...], attrs: tuple[Any, ...]) -> str:
     if op in _BOOLS:
         return BOOL
     sorts = [a.sort for a in (args[1:] if op == "where" else args)]
+    if op == "where" and sorts == [BOOL, BOOL]:
+        return BOOL
     if EXT in sorts and op in _KEEPS_EXT:
         return REAL if op == "max" and sorts != [EXT, EXT] else EXT
     return INT if op in _INT_CLOSED and all(s == INT for s in sorts) else REAL

@@ -159,7 +159,7 @@ def agrees_with_lift(
             if isinstance(got, Failure):
                 return LiftCheck(False, f"the function raises at {_words(row)}: {got.text}", tuple(used))
             try:
-                lifted = evaluate(terms, row, inputs, axes)
+                lifted = evaluate(terms, row, inputs, axes, strict=True)
             except (BudgetExceeded, Unsupported) as error:
                 return LiftCheck(False, f"the lifted term can't be evaluated: {error}", tuple(used))
             problem, elements = _compare(got, lifted, error_estimate(function, specs, inputs, got))
