@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from commute.theory.facts import ALL, NEG, NIL, POS, Facts
-from commute.theory.terms import BOOL, Term, postorder
+from commute.theory.terms import BOOL, MINUS_ONE, Term, postorder
 
 _TAG_BITS, _WEIGHT_BITS = 32, 20
 _TAG = (1 << _TAG_BITS) - 1
 _HEAVIEST = (1 << _WEIGHT_BITS) - 1
 _RANK = _TAG_BITS + _WEIGHT_BITS
+
+_KNOT = 24
 
 _SIGN_RANKS = {POS: 0, NIL: 1, NIL | POS: 2, NEG: 3, NEG | POS: 4, NIL | NEG: 5, ALL: 6}
 _WORST_RANK = {"positive": 0, "nonnegative": 2, "nonzero": 4}
@@ -52,12 +54,16 @@ class Keys:
         self._weights: dict[Term, int] = {}
 
     def weight(self, term: Term) -> int:
-        """How much a term holds: its nodes and the axes that each depends on, cut at a million."""
+        """How much a term holds: its nodes and the axes that each depends on, cut at a million; what could be split weighs more.
+
+        So a class shows its split form (exp x · exp y, not exp(x + y)), in which sums and products see their atoms.
+        """
         found = self._weights.get(term)
         if found is None:
             for t in postorder(term):
                 if t not in self._weights:
-                    self._weights[t] = min(_HEAVIEST, 1 + len(t.free) + sum(self._weights[a] for a in t.args))
+                    own = 1 + len(t.free) + (_KNOT if _knotted(t) else 0)
+                    self._weights[t] = min(_HEAVIEST, own + sum(self._weights[a] for a in t.args))
             found = self._weights[term]
         return found
 
@@ -80,3 +86,31 @@ def tag_of(key: int) -> int:
 def sign_limit(predicate: str) -> int:
     """A bound that the sign key of every term with the predicate stays under."""
     return (_WORST_RANK[predicate] + 1) << _RANK
+
+
+def _knotted(term: Term) -> bool:
+    """Whether a law could take the node apart: an exp of a sum, the reciprocal of a product, a sum of sums or of multiples."""
+    if not term.args:
+        return False
+    inner = term.args[0]
+    if term.op == "exp":
+        return inner.op == "add" or (inner.op == "mul" and inner.args[0] is MINUS_ONE)
+    if term.op == "recip":
+        return inner.op in ("mul", "recip")
+    if term.op != "reduce":
+        return False
+    kind, axis = term.attrs
+    if kind == "sum":
+        return inner.op == "add" or axis not in inner.free or any(axis not in f.free for f in _factors(inner))
+    return inner.op == kind or (inner.op in ("add", "mul") and any(axis not in a.free for a in inner.args))
+
+
+def _factors(term: Term) -> list[Term]:
+    stack, found = [term], []
+    while stack:
+        top = stack.pop()
+        if top.op == "mul":
+            stack.extend(top.args)
+        else:
+            found.append(top)
+    return found

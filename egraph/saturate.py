@@ -106,8 +106,8 @@ class Engine:
 
     # --- one round ---------------------------------------------------------------------------------------------------
 
-    def find(self) -> None:
-        """Let the rules look, and queue the steps of what they see."""
+    def find(self, deadline: float) -> None:
+        """Let the rules look, and queue the steps of what they see; what comes after the deadline is not read."""
         self.run("(run find 1)")
         functions = self._egraph.freeze().functions
         value = self._egraph.value_to_i64
@@ -115,9 +115,13 @@ class Engine:
         for shape in list(self._shapes.values()):
             seen = functions.get(f"seen_{shape.name}")
             for row in seen.rows if seen else ():
+                if time.perf_counter() > deadline:
+                    return
                 self._see(shape.name, tuple(map(value, row.inputs)))
         for rule in self.rules:
             for row in functions[rule.name].rows:
+                if time.perf_counter() > deadline:
+                    return
                 self._match(rule, tuple(map(value, row.inputs)))
         self.run("(run clear 1)")
 
@@ -212,12 +216,12 @@ def saturate(
         stopped = _budget(len(reached) == len(goals) > 0, enodes > nodes, count >= rounds, time.perf_counter() > deadline)
         if not stopped:
             count += 1
-            engine.find()
-            while not engine.fire(deadline):
+            engine.find(deadline)
+            while not engine.fire(deadline) and time.perf_counter() < deadline:
                 if not engine.next_phase():
                     stopped = "saturated"
                     break
-                engine.find()
+                engine.find(deadline)
     found = [i in reached for i in range(len(goals))]
     return Saturation(found, engine.log.steps, stopped, enodes, count, time.perf_counter() - start, engine)
 
