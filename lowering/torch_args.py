@@ -85,18 +85,18 @@ def scalar(trace: Any, value: Any) -> Term:
     return trace.number(value)
 
 
-def floating(name: str, array: Array, dtype: Any) -> None:
+def floating(array: Array, dtype: Any) -> None:
     """A dtype argument changes nothing over the reals, unless it rounds to integers: that is Unsupported."""
     if dtype is not None and array.sort != BOOL and array.sort != INT:
         if not (dtype.is_floating_point or dtype.is_complex):
-            raise Unsupported(f"{name}: dtype={dtype} rounds")
+            raise Unsupported(f"dtype={dtype} rounds")
 
 
-def refuse(name: str, **options: Any) -> None:
+def refuse(**options: Any) -> None:
     """Unsupported where an option that has no lifted meaning is given (is not None)."""
     for option, value in options.items():
         if value is not None:
-            raise Unsupported(f"{name}: {option}={value}")
+            raise Unsupported(f"{option}={value}")
 
 
 def integers(value: Any, count: int) -> tuple[Any, ...]:
@@ -115,7 +115,7 @@ def whole(name: str, value: Any) -> int:
     """An integer that must be fixed."""
     size = Size.of(value)
     if size.constant is None:
-        raise Unsupported(f"{name}: {size} must be a fixed number here")
+        raise Unsupported(f"{name}={size} must be a fixed number")
     return size.constant
 
 

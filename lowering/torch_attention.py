@@ -37,7 +37,7 @@ def repeated_heads(trace: Any, array: Array, heads: Size) -> Array:
         return array
     group = heads.divided_by(own)
     if group is None:
-        raise Unusable(f"scaled_dot_product_attention: {heads} query heads are not a multiple of {own}")
+        raise Unusable(f"{heads} query heads are not a multiple of {own}")
     trace.layouts.factor(heads, (own, group))
 
     def at(indices: Indices) -> Term:
@@ -49,7 +49,7 @@ def repeated_heads(trace: Any, array: Array, heads: Size) -> Array:
 def _masked(scores: Array, mask: Array | None, causal: bool) -> Array:
     """Scores with minus infinity where a key is masked out, or with a mask of numbers added."""
     if causal and mask is not None:
-        raise Unusable("scaled_dot_product_attention: is_causal together with attn_mask")
+        raise Unusable("is_causal together with attn_mask")
     if causal:
 
         def at(indices: Indices) -> Term:
@@ -59,7 +59,7 @@ def _masked(scores: Array, mask: Array | None, causal: bool) -> Array:
     if mask is None:
         return scores
     if broadcast([mask.shape, scores.shape]) != scores.shape:
-        raise Unusable("scaled_dot_product_attention: the mask is larger than the scores")
+        raise Unusable("the mask is larger than the scores")
     if mask.sort == BOOL:
         return pointwise(lambda m, s: simplify(where(m, s, NINF)), mask, scores)
     return pointwise(lambda m, s: add(s, m), mask, scores)
@@ -85,9 +85,9 @@ def scaled_dot_product_attention(
 ) -> Array:
     """Torch's attention: q (..., l, e), k (..., s, e), v (..., s, f) to (..., l, f)."""
     if dropout_p:
-        raise Unsupported(f"scaled_dot_product_attention: random (dropout_p={dropout_p})")
+        raise Unsupported(f"a random operator (dropout_p={dropout_p})")
     if min(query.rank, key.rank, value.rank) < 2:
-        raise Unusable("scaled_dot_product_attention: queries, keys and values have two dimensions or more")
+        raise Unusable("queries, keys and values have two dimensions or more")
     if enable_gqa:
         heads = query.shape[-3]
         key, value = repeated_heads(trace, key, heads), repeated_heads(trace, value, heads)

@@ -19,9 +19,9 @@ from commute.theory.ops import add, mul
 from commute.theory.terms import ZERO, Term
 
 
-def _same(name: str, left: Size, right: Size) -> None:
+def _same(left: Size, right: Size) -> None:
     if left != right:
-        raise Unusable(f"{name}: sizes {left} and {right} are contracted and differ")
+        raise Unusable(f"sizes {left} and {right} are contracted and differ")
 
 
 def _lead(array: Array, outer: Indices, tail: int) -> list[Term]:
@@ -35,9 +35,9 @@ def matmul(trace: Any, input: Array, other: Array, *, out: Any = None) -> Array:
     """Sum over k of input[..., i, k] * other[..., k, j]; one-dimensional arguments are rows and columns."""
     left, right = numeric(input), numeric(other)
     if not left.rank or not right.rank:
-        raise Unusable("matmul: an argument without dimensions")
+        raise Unusable("an argument without dimensions")
     tail_l, tail_r = min(left.rank, 2), min(right.rank, 2)
-    _same("matmul", left.shape[-1], right.shape[-tail_r])
+    _same(left.shape[-1], right.shape[-tail_r])
     batch = broadcast([left.shape[: left.rank - tail_l], right.shape[: right.rank - tail_r]])
     rows = left.shape[-2:-1] if tail_l == 2 else ()
     columns = right.shape[-1:] if tail_r == 2 else ()
@@ -56,31 +56,31 @@ def rmatmul(trace: Any, input: Array, other: Array) -> Array:
     return matmul(trace, other, input)
 
 
-def _of_ranks(name: str, arrays: Sequence[Array], ranks: Sequence[int]) -> None:
+def _of_ranks(arrays: Sequence[Array], ranks: Sequence[int]) -> None:
     for array, rank in zip(arrays, ranks, strict=True):
         if array.rank != rank:
-            raise Unusable(f"{name}: an array of {array.rank} dimensions where {rank} are wanted")
+            raise Unusable(f"an array of {array.rank} dimensions where {rank} are wanted")
 
 
 @everywhere("mm")
 def mm(trace: Any, input: Array, mat2: Array, *, out: Any = None) -> Array:
     """The product of two matrices."""
-    _of_ranks("mm", (input, mat2), (2, 2))
+    _of_ranks((input, mat2), (2, 2))
     return matmul(trace, input, mat2)
 
 
 @everywhere("bmm")
 def bmm(trace: Any, input: Array, mat2: Array, *, out: Any = None) -> Array:
     """The products of two stacks of matrices."""
-    _of_ranks("bmm", (input, mat2), (3, 3))
-    _same("bmm", input.shape[0], mat2.shape[0])
+    _of_ranks((input, mat2), (3, 3))
+    _same(input.shape[0], mat2.shape[0])
     return matmul(trace, input, mat2)
 
 
 @everywhere("mv")
 def mv(trace: Any, input: Array, vec: Array, *, out: Any = None) -> Array:
     """A matrix applied to a vector."""
-    _of_ranks("mv", (input, vec), (2, 1))
+    _of_ranks((input, vec), (2, 1))
     return matmul(trace, input, vec)
 
 
@@ -88,7 +88,7 @@ def mv(trace: Any, input: Array, vec: Array, *, out: Any = None) -> Array:
 def dot(trace: Any, input: Array, tensor: Array | None = None, *, other: Any = None, out: Any = None) -> Array:
     """The inner product of two vectors."""
     right = other if tensor is None else tensor
-    _of_ranks("dot", (input, right), (1, 1))
+    _of_ranks((input, right), (1, 1))
     return matmul(trace, input, right)
 
 
@@ -98,7 +98,7 @@ def inner(trace: Any, input: Array, other: Array, *, out: Any = None) -> Array:
     left, right = numeric(input), numeric(other)
     if not left.rank or not right.rank:
         return pointwise(mul, left, right)
-    _same("inner", left.shape[-1], right.shape[-1])
+    _same(left.shape[-1], right.shape[-1])
     cut = left.rank - 1
 
     def body(idx: Indices) -> Term:
@@ -118,7 +118,7 @@ def vecdot(trace: Any, x: Array, y: Array, *, dim: int = -1, out: Any = None) ->
 def outer(trace: Any, input: Array, vec2: Array, *, out: Any = None) -> Array:
     """The product of each number of one vector with each of the other."""
     left, right = numeric(input), numeric(vec2)
-    _of_ranks("outer", (left, right), (1, 1))
+    _of_ranks((left, right), (1, 1))
     return Array((*left.shape, *right.shape), lambda idx: mul(left.at(idx[:1]), right.at(idx[1:])))
 
 
@@ -128,7 +128,7 @@ def _plus(trace: Any, input: Array, product: Array, beta: Any, alpha: Any) -> Ar
     if b is ZERO:
         return scaled_product
     if broadcast([input.shape, product.shape]) != product.shape:
-        raise Unusable("addmm: the first argument is larger than the product")
+        raise Unusable("the first argument is larger than the product")
     return pointwise(lambda x, y: add(scaled(b, x), y), numeric(input), scaled_product)
 
 
@@ -167,8 +167,8 @@ def linear(trace: Any, input: Array, weight: Array, bias: Array | None = None) -
     """Sum over k of input[..., k] * weight[o, k], plus bias[o]."""
     x, w = numeric(input), numeric(weight)
     if not x.rank or w.rank not in (1, 2):
-        raise Unusable("linear: the weight must have one or two dimensions and the input at least one")
-    _same("linear", x.shape[-1], w.shape[-1])
+        raise Unusable("the weight must have one or two dimensions and the input at least one")
+    _same(x.shape[-1], w.shape[-1])
     lead = x.rank - 1
 
     def body(idx: Indices) -> Term:
@@ -181,8 +181,8 @@ def linear(trace: Any, input: Array, weight: Array, bias: Array | None = None) -
 @everywhere("bilinear")
 def bilinear(trace: Any, input1: Array, input2: Array, weight: Array, bias: Array | None = None) -> Array:
     """Sum over i, j of input1[..., i] * weight[o, i, j] * input2[..., j], plus bias[o]."""
-    _same("bilinear", input1.shape[-1], weight.shape[1])
-    _same("bilinear", input2.shape[-1], weight.shape[2])
+    _same(input1.shape[-1], weight.shape[1])
+    _same(input2.shape[-1], weight.shape[2])
     lead = input1.rank - 1
 
     def body(idx: Indices) -> Term:
@@ -191,7 +191,7 @@ def bilinear(trace: Any, input1: Array, input2: Array, weight: Array, bias: Arra
 
     shape = (*broadcast([input1.shape[:-1], input2.shape[:-1]]), weight.shape[0])
     if len(shape) != lead + 1:
-        raise Unusable("bilinear: the inputs differ in their number of dimensions")
+        raise Unusable("the inputs differ in their number of dimensions")
     product = summed(trace, shape, weight.shape[1:], body)
     return product if bias is None else pointwise(add, product, bias)
 
@@ -205,11 +205,11 @@ Label = str | int
 def _labels(text: str, rank: int) -> list[Label]:
     """The labels of one operand's dimensions."""
     if not all(c.isalpha() and c.isascii() for c in text.replace("...", "", 1)):
-        raise Unusable(f"einsum: {text!r} is not a row of letters with at most one ellipsis")
+        raise Unusable(f"{text!r} is not a row of letters with at most one ellipsis")
     before, dots, after = text.partition("...")
     spare = rank - len(before) - len(after)
     if spare < 0 or (spare and not dots):
-        raise Unusable(f"einsum: {text!r} for an array of {rank} dimensions")
+        raise Unusable(f"{text!r} for an array of {rank} dimensions")
     return [*before, *range(-spare, 0), *after]
 
 
@@ -223,7 +223,7 @@ def _result(equation: str, operands: Sequence[list[Label]]) -> list[Label]:
         written: list[Label] = [*before, *(dots if found else []), *after]
         known = {n for labels in operands for n in labels}
         if len(set(written)) != len(written) or not set(written) <= known:
-            raise Unusable(f"einsum: the result {text!r} repeats a letter or names one that no operand has")
+            raise Unusable(f"the result {text!r} repeats a letter or names one that no operand has")
         return written
     letters = [n for labels in operands for n in labels if isinstance(n, str)]
     return dots + sorted(n for n in set(letters) if letters.count(n) == 1)
@@ -235,11 +235,11 @@ def _label_sizes(operands: Sequence[Array], labels: Sequence[list[Label]]) -> di
         own: dict[Label, Size] = {}
         for name, size in zip(names, array.shape, strict=True):
             if own.setdefault(name, size) != size:
-                raise Unusable(f"einsum: {name!r} has sizes {own[name]} and {size} in one operand")
+                raise Unusable(f"{name!r} has sizes {own[name]} and {size} in one operand")
             if sizes.get(name, Size(1)) == Size(1):
                 sizes[name] = size
             elif size not in (Size(1), sizes[name]):
-                raise Unusable(f"einsum: {name!r} has sizes {sizes[name]} and {size}")
+                raise Unusable(f"{name!r} has sizes {sizes[name]} and {size}")
     return sizes
 
 
@@ -247,12 +247,12 @@ def _label_sizes(operands: Sequence[Array], labels: Sequence[list[Label]]) -> di
 def einsum(trace: Any, equation: Any, *operands: Any) -> Array:
     """Torch's einsum: the sum over every label that the result lacks of the product of the operands."""
     if not isinstance(equation, str):
-        raise Unsupported("einsum: operands with lists of numbers in place of an equation")
+        raise Unsupported("operands with lists of numbers in place of an equation")
     arrays = [numeric(a) for a in (operands[0] if len(operands) == 1 and isinstance(operands[0], list | tuple) else operands)]
     equation = equation.replace(" ", "")
     texts = equation.split("->")[0].split(",")
     if len(texts) != len(arrays):
-        raise Unusable(f"einsum: {equation!r} for {len(arrays)} operands")
+        raise Unusable(f"{equation!r} for {len(arrays)} operands")
     labels = [_labels(t, a.rank) for t, a in zip(texts, arrays, strict=True)]
     sizes = _label_sizes(arrays, labels)
     result = _result(equation, labels)
@@ -281,7 +281,7 @@ def tensordot(trace: Any, a: Array, b: Array, dims: Any = 2, out: Any = None) ->
     right = [dimension(b, d) for d in pairs[1]]
     for i, j in zip(left, right, strict=True):
         if Size(1) not in (a.shape[i], b.shape[j]):
-            _same("tensordot", a.shape[i], b.shape[j])
+            _same(a.shape[i], b.shape[j])
     names_a = [chr(ord("a") + i) for i in range(a.rank)]
     names_b = [names_a[left[right.index(j)]] if j in right else chr(ord("A") + j) for j in range(b.rank)]
     stay = [n for i, n in enumerate(names_a) if i not in left] + [n for j, n in enumerate(names_b) if j not in right]
@@ -305,7 +305,7 @@ def kron(trace: Any, input: Array, other: Array, *, out: Any = None) -> Array:
 @everywhere("trace")
 def trace_(trace: Any, input: Array) -> Array:
     """The sum of the diagonal of a matrix."""
-    _of_ranks("trace", (input,), (2,))
+    _of_ranks((input,), (2,))
     array = numeric(input)
     rows, columns = array.shape
     if (columns - rows).provably_nonnegative():
@@ -313,7 +313,7 @@ def trace_(trace: Any, input: Array) -> Array:
     elif (rows - columns).provably_nonnegative():
         length = columns
     else:
-        raise Unsupported(f"trace: which of {rows} and {columns} is smaller is not known")
+        raise Unsupported(f"which of {rows} and {columns} is smaller is not known")
     return summed(trace, (), (length,), lambda idx: array.at((idx[0], idx[0])))
 
 

@@ -91,7 +91,7 @@ def mse_loss(
     weight: Array | None = None,
 ) -> Array:
     """(input - target) squared"""
-    refuse("mse_loss", size_average=size_average, reduce=reduce)
+    refuse(size_average=size_average, reduce=reduce)
     return _distance(trace, input, target, lambda d: mul(d, d), reduction, weight)
 
 
@@ -106,7 +106,7 @@ def l1_loss(
     weight: Array | None = None,
 ) -> Array:
     """|input - target|"""
-    refuse("l1_loss", size_average=size_average, reduce=reduce)
+    refuse(size_average=size_average, reduce=reduce)
     return _distance(trace, input, target, lambda d: composite("abs", d), reduction, weight)
 
 
@@ -121,7 +121,7 @@ def smooth_l1_loss(
     beta: Any = 1.0,
 ) -> Array:
     """d squared / (2 beta) where |d| < beta, else |d| - beta/2"""
-    refuse("smooth_l1_loss", size_average=size_average, reduce=reduce)
+    refuse(size_average=size_average, reduce=reduce)
     b = scalar(trace, beta)
 
     def make(d: Term) -> Term:
@@ -160,7 +160,7 @@ def kl_div(
     log_target: bool = False,
 ) -> Array:
     """target * (log target - input), 0 where the target is 0; or with the target's logarithm given"""
-    refuse("kl_div", size_average=size_average, reduce=reduce)
+    refuse(size_average=size_average, reduce=reduce)
 
     def make(x: Term, t: Term) -> Term:
         return mul(exp(t), sub(t, x)) if log_target else sub(mul(t, log(t)), mul(t, x))
@@ -188,7 +188,7 @@ def binary_cross_entropy(
     reduction: str = "mean",
 ) -> Array:
     """-(t log x + (1 - t) log(1 - x)), each logarithm no smaller than -100"""
-    refuse("binary_cross_entropy", size_average=size_average, reduce=reduce)
+    refuse(size_average=size_average, reduce=reduce)
 
     def make(x: Term, t: Term) -> Term:
         return neg(add(mul(t, _log_clamped(x)), mul(sub(ONE, t), _log_clamped(sub(ONE, x)))))
@@ -208,7 +208,7 @@ def binary_cross_entropy_with_logits(
     pos_weight: Array | None = None,
 ) -> Array:
     """(1 - t) x - (1 + (pos_weight - 1) t) log sigmoid(x)"""
-    refuse("binary_cross_entropy_with_logits", size_average=size_average, reduce=reduce)
+    refuse(size_average=size_average, reduce=reduce)
     x, t = numeric(input), numeric(target)
     if pos_weight is None:
         losses = pointwise(lambda a, b: sub(mul(sub(ONE, b), a), log_sigmoid(a)), x, t, sort="real")
@@ -281,7 +281,7 @@ def nll_loss(
     reduction: Any = "mean",
 ) -> Array:
     """Minus the score of the target's class, times the class's weight"""
-    refuse("nll_loss", size_average=size_average, reduce=reduce)
+    refuse(size_average=size_average, reduce=reduce)
     if target.sort != INT:
         raise Unusable("the target must hold classes (integers)")
     ignored = _ignored(target, ignore_index)
@@ -333,7 +333,7 @@ def cross_entropy(
     label_smoothing: Any = 0.0,
 ) -> Array:
     """Minus the log softmax of the target's class, or of the classes weighted by their probabilities"""
-    refuse("cross_entropy", size_average=size_average, reduce=reduce)
+    refuse(size_average=size_average, reduce=reduce)
     smoothing = scalar(trace, label_smoothing)
     scores = log_softmax_of(trace, numeric(input), _class_dimension(input))
     if target.sort != INT:

@@ -9,15 +9,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 
 from commute.lowering.arrays import Array, pointwise, reshaped
 from commute.lowering.registry import Unsupported, Unusable, lifts
-from commute.lowering.torch_args import average, dimension, everywhere, numeric, reduced, scalar
+from commute.lowering.torch_args import average, dimension, everywhere, numeric, product, reduced, scalar
 from commute.lowering.torch_reduce import norm_over, variance
 from commute.theory.axes import Size
 from commute.theory.ops import add, div, maximum, mul, recip, sqrt, sub
 from commute.theory.terms import Term
+
+DOUBLE_EPS = torch.finfo(torch.float64).eps
+"""What eps=None means: programs are read, and run beside their terms, in float64."""
+
+
+def more_than_one(trace: Any, count: Size) -> None:
+    """Torch refuses to take the statistics of a single number; so does the lift, on the path where there is one."""
+    if trace.equal(count, 1):
+        raise Unusable("the statistics of a single number")
 
 
 def standardised(trace: Any, array: Array, dims: tuple[int, ...], eps: Term) -> Array:
@@ -42,10 +52,10 @@ def by_channel(parameter: Array | None, rank: int) -> Array | None:
     return Array(shape, lambda idx: parameter.at(idx[:1]), parameter.sort)
 
 
-def _trailing(array: Array, normalized_shape: Any, name: str) -> tuple[int, ...]:
+def _trailing(array: Array, normalized_shape: Any) -> tuple[int, ...]:
     sizes = [normalized_shape] if isinstance(normalized_shape, int | Size) else list(normalized_shape)
     if [Size.of(s) for s in sizes] != list(array.shape[array.rank - len(sizes) :]):
-        raise Unusable(f"{name}: normalized_shape does not match the last dimensions")
+        raise Unusable("normalized_shape does not match the last dimensions")
     return tuple(range(array.rank - len(sizes), array.rank))
 
 
@@ -60,17 +70,15 @@ def layer_norm(
     cudnn_enable: bool = True,
 ) -> Array:
     """(x - mean) / sqrt(variance + eps) * weight + bias over the last dimensions; the variance is divided by the count."""
-    dims = _trailing(input, normalized_shape, "layer_norm")
+    dims = _trailing(input, normalized_shape)
     return affine(standardised(trace, numeric(input), dims, scalar(trace, eps)), weight, bias)
 
 
 @everywhere("rms_norm")
 def rms_norm(trace: Any, input: Array, normalized_shape: Any, weight: Array | None = None, eps: Any = None) -> Array:
     """x / sqrt(mean of x squared + eps) * weight over the last dimensions."""
-    if eps is None:
-        raise Unsupported("rms_norm: eps=None depends on the dtype; say eps")
-    dims = _trailing(input, normalized_shape, "rms_norm")
-    array, small = numeric(input), scalar(trace, eps)
+    dims = _trailing(input, normalized_shape)
+    array, small = numeric(input), scalar(trace, DOUBLE_EPS if eps is None else eps)
     squares = average(trace, pointwise(lambda x: mul(x, x), array), dims, keepdim=True)
     scaled = pointwise(lambda x, s: mul(x, recip(sqrt(add(s, small)))), array, squares)
     return affine(scaled, weight, None)
@@ -95,11 +103,12 @@ def batch_norm(
     centre, spread = by_channel(running_mean, array.rank), by_channel(running_var, array.rank)
     if training and centre is None:
         dims = tuple(i for i in range(array.rank) if i != 1)
+        more_than_one(trace, product(array.shape[i] for i in dims))
         return affine(standardised(trace, array, dims, small), weight, bias)
     if training:
-        raise Unsupported("batch_norm: training=True updates the running statistics")
+        raise Unsupported("training=True updates the running statistics")
     if centre is None or spread is None:
-        raise Unusable("batch_norm: running_mean and running_var are needed where training=False")
+        raise Unusable("running_mean and running_var are needed where training=False")
     scaled = pointwise(lambda x, m, v: mul(sub(x, m), recip(sqrt(add(v, small)))), array, centre, spread)
     return affine(scaled, weight, bias)
 
@@ -118,7 +127,8 @@ def group_norm(
     array, groups = numeric(input), Size.of(num_groups)
     width = array.shape[1].divided_by(groups)
     if width is None:
-        raise Unusable(f"group_norm: {array.shape[1]} channels in {groups} groups")
+        raise Unusable(f"{array.shape[1]} channels in {groups} groups")
+    more_than_one(trace, product((array.shape[0], width, *array.shape[2:])))
     split = reshaped(trace.layouts, array, (array.shape[0], groups, width, *array.shape[2:]))
     dims = tuple(range(2, split.rank))
     normal = reshaped(trace.layouts, standardised(trace, split, dims, scalar(trace, eps)), array.shape)
@@ -142,8 +152,9 @@ def instance_norm(
     if not use_input_stats:
         return batch_norm(trace, input, running_mean, running_var, weight, bias, False, momentum, eps)
     if running_mean is not None:
-        raise Unsupported("instance_norm: running statistics that are updated")
+        raise Unsupported("running statistics that are updated")
     array = numeric(input)
+    more_than_one(trace, product(array.shape[2:]))
     normal = standardised(trace, array, tuple(range(2, array.rank)), scalar(trace, eps))
     return affine(normal, by_channel(weight, array.rank), by_channel(bias, array.rank))
 

@@ -102,7 +102,7 @@ def _maximum(spatial: int) -> Callable[..., Array]:
         return_indices: bool = False,
     ) -> Array:
         _ranked(input, spatial)
-        refuse("max_pool", return_indices=return_indices or None)
+        refuse(return_indices=return_indices or None)
         kernel = [Size.of(k) for k in integers(kernel_size, spatial)]
         strides = integers(kernel_size if stride is None or stride == () or stride == [] else stride, spatial)
         dilations = integers(dilation, spatial)
@@ -153,7 +153,7 @@ max_pool3d = lifts(torch.max_pool3d, F.max_pool3d)(_maximum(3))
 def _adaptive(spatial: int, kind: str) -> Callable[..., Array]:
     def handler(trace: Any, input: Array, output_size: Any, return_indices: bool = False) -> Array:
         _ranked(input, spatial)
-        refuse("adaptive pooling", return_indices=return_indices or None)
+        refuse(return_indices=return_indices or None)
         array, lead = numeric(input), input.rank - spatial
         wanted = (output_size,) * spatial if isinstance(output_size, int | Size) or output_size is None else output_size
         wanted = tuple(wanted) * (spatial if len(wanted) == 1 else 1)

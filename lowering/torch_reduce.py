@@ -54,9 +54,9 @@ class ValuesIndices(NamedTuple):
     indices: Array
 
 
-def _no_indices(name: str, like: Array) -> Array:
+def _no_indices(like: Array) -> Array:
     def refuse(_: Indices) -> Term:
-        raise Unsupported(f"{name}: its indices depend on which of two equal numbers comes first")
+        raise Unsupported("its indices depend on which of two equal numbers comes first")
 
     return Array(like.shape, refuse, INT)
 
@@ -67,11 +67,11 @@ def _no_indices(name: str, like: Array) -> Array:
 @everywhere("sum")
 def sum_(trace: Any, input: Array, *args: Any, **names: Any) -> Array:
     """The sum over all dimensions or some."""
-    array, dims, keepdim = _over("sum", input, args, names)
+    array, dims, keepdim = _over(input, args, names)
     return reduced(trace, "sum", array, dims, keepdim)
 
 
-def _over(name: str, input: Array, args: tuple[Any, ...], names: dict[str, Any]) -> tuple[Array, tuple[int, ...], bool]:
+def _over(input: Array, args: tuple[Any, ...], names: dict[str, Any]) -> tuple[Array, tuple[int, ...], bool]:
     """Array, dimensions and keepdim of a reduction called as f(x), f(x, dim, keepdim), x.f(0, 1), with dtype or not."""
     names = numpy_names(names)
     dtype = names.get("dtype")
@@ -80,7 +80,7 @@ def _over(name: str, input: Array, args: tuple[Any, ...], names: dict[str, Any])
     dim = names.get("dim", args[0] if args else None)
     if isinstance(dim, torch.dtype):
         dim, dtype = None, dim
-    floating(name, input, dtype)
+    floating(input, dtype)
     keepdim = names.get("keepdim", args[1] if len(args) > 1 else False)
     return numeric(input), dimensions(input, dim), bool(keepdim)
 
@@ -88,14 +88,14 @@ def _over(name: str, input: Array, args: tuple[Any, ...], names: dict[str, Any])
 @everywhere("mean")
 def mean(trace: Any, input: Array, *args: Any, **names: Any) -> Array:
     """The mean over all dimensions or some."""
-    array, dims, keepdim = _over("mean", input, args, names)
+    array, dims, keepdim = _over(input, args, names)
     return average(trace, array, dims, keepdim)
 
 
 @everywhere("prod")
 def prod(trace: Any, input: Array, *args: Any, **names: Any) -> Array:
     """The product over all dimensions or one."""
-    array, dims, keepdim = _over("prod", input, args, names)
+    array, dims, keepdim = _over(input, args, names)
     return reduced(trace, "prod", array, dims, keepdim)
 
 
@@ -113,13 +113,13 @@ def count_nonzero(trace: Any, input: Array, dim: Any = None) -> Array:
 @everywhere("amax")
 def amax(trace: Any, input: Array, *args: Any, **names: Any) -> Array:
     """The largest number over all dimensions or some."""
-    return reduced(trace, "max", *_over("amax", input, args, names))
+    return reduced(trace, "max", *_over(input, args, names))
 
 
 @everywhere("amin")
 def amin(trace: Any, input: Array, *args: Any, **names: Any) -> Array:
     """The smallest number over all dimensions or some."""
-    return reduced(trace, "min", *_over("amin", input, args, names))
+    return reduced(trace, "min", *_over(input, args, names))
 
 
 @everywhere("aminmax")
@@ -134,11 +134,11 @@ def _extreme(kind: str, pick: Callable[[Term, Term], Term]) -> Callable[..., Any
         if isinstance(other, Array):
             return pointwise(pick, numeric(input), numeric(other))
         names.pop("out", None)
-        array, dims, keepdim = _over(kind, input, args, names)
+        array, dims, keepdim = _over(input, args, names)
         values = reduced(trace, kind, array, dims, keepdim)
         if not args and not numpy_names(names).keys() & {"dim"}:
             return values
-        return ValuesIndices(values, _no_indices(kind, values))
+        return ValuesIndices(values, _no_indices(values))
 
     handler.__doc__ = f"The {kind} over all dimensions, over one (with indices), or of two arrays number by number."
     return handler
@@ -151,13 +151,13 @@ min_ = everywhere("min")(_extreme("min", minimum))
 @everywhere("any")
 def any_(trace: Any, input: Array, *args: Any, **names: Any) -> Array:
     """Whether one is not 0."""
-    return _quantified(trace, "max", _over("any", _truths(input), args, names))
+    return _quantified(trace, "max", _over(_truths(input), args, names))
 
 
 @everywhere("all")
 def all_(trace: Any, input: Array, *args: Any, **names: Any) -> Array:
     """Whether none is 0."""
-    return _quantified(trace, "min", _over("all", _truths(input), args, names))
+    return _quantified(trace, "min", _over(_truths(input), args, names))
 
 
 def _truths(array: Array) -> Array:
@@ -266,7 +266,7 @@ def running(trace: Any, kind: str, array: Array, dim: int, outside: Callable[[Te
 @everywhere("cumsum")
 def cumsum(trace: Any, input: Array, dim: Any = None, *, dtype: Any = None, out: Any = None, axis: Any = None) -> Array:
     """The sums of the numbers up to each position."""
-    floating("cumsum", input, dtype)
+    floating(input, dtype)
     d = dimension(input, axis if dim is None else dim)
     return running(trace, "sum", numeric(input), d, lambda _: ZERO)
 
@@ -274,7 +274,7 @@ def cumsum(trace: Any, input: Array, dim: Any = None, *, dtype: Any = None, out:
 @everywhere("cumprod")
 def cumprod(trace: Any, input: Array, dim: Any = None, *, dtype: Any = None, out: Any = None, axis: Any = None) -> Array:
     """The products of the numbers up to each position."""
-    floating("cumprod", input, dtype)
+    floating(input, dtype)
     d = dimension(input, axis if dim is None else dim)
     return running(trace, "prod", numeric(input), d, lambda _: ONE)
 
@@ -283,14 +283,14 @@ def cumprod(trace: Any, input: Array, dim: Any = None, *, dtype: Any = None, out
 def cummax(trace: Any, input: Array, dim: Any, *, out: Any = None) -> ValuesIndices:
     """The largest number up to each position (the number at i itself stands for those after it)."""
     values = running(trace, "max", numeric(input), dimension(input, dim), lambda own: own)
-    return ValuesIndices(values, _no_indices("cummax", values))
+    return ValuesIndices(values, _no_indices(values))
 
 
 @everywhere("cummin")
 def cummin(trace: Any, input: Array, dim: Any, *, out: Any = None) -> ValuesIndices:
     """The smallest number up to each position."""
     values = running(trace, "min", numeric(input), dimension(input, dim), lambda own: own)
-    return ValuesIndices(values, _no_indices("cummin", values))
+    return ValuesIndices(values, _no_indices(values))
 
 
 @everywhere("logcumsumexp")
@@ -316,7 +316,7 @@ def norm_over(trace: Any, array: Array, p: Any, dims: tuple[int, ...], keepdim: 
         return kept_if(keepdim, count_nonzero(trace, array, dims or None), dims)
     kinds = {1: "sum", math.inf: "max", -math.inf: "min"}
     if p not in kinds:
-        raise Unsupported(f"norm: order {p}")
+        raise Unsupported(f"order {p}")
     return reduced(trace, kinds[p], mapped(lambda x: composite("abs", x), array), dims, keepdim)
 
 
@@ -335,7 +335,7 @@ def vector_norm(trace: Any, x: Array, ord: Any = 2, dim: Any = None, keepdim: bo
 def norm(trace: Any, input: Array, p: Any = "fro", dim: Any = None, keepdim: bool = False, **names: Any) -> Array:
     """torch.norm: a vector norm, whatever the number of dimensions."""
     if isinstance(p, str) and p != "fro":
-        raise Unsupported(f"norm: p={p!r}")
+        raise Unsupported(f"p={p!r}")
     order = 2 if p is None or isinstance(p, str) else p
     return norm_over(trace, numeric(input), order, dimensions(input, dim), keepdim)
 
@@ -347,7 +347,7 @@ def linalg_norm(trace: Any, A: Array, ord: Any = None, dim: Any = None, keepdim:
     if ord is None or (ord == "fro" and len(dims) == 2):
         return norm_over(trace, numeric(A), 2, dims, keepdim)
     if len(dims) != 1:
-        raise Unsupported(f"norm: the matrix norm of order {ord}")
+        raise Unsupported(f"the matrix norm of order {ord}")
     return norm_over(trace, numeric(A), ord, dims, keepdim)
 
 
@@ -355,7 +355,7 @@ def linalg_norm(trace: Any, A: Array, ord: Any = None, dim: Any = None, keepdim:
 def matrix_norm(trace: Any, A: Array, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, **names: Any) -> Array:
     """The Frobenius norm of matrices."""
     if ord != "fro":
-        raise Unsupported(f"norm: the matrix norm of order {ord}")
+        raise Unsupported(f"the matrix norm of order {ord}")
     if A.rank < 2:
-        raise Unusable("norm: a matrix norm of an array of fewer than two dimensions")
+        raise Unusable("a matrix norm of an array of fewer than two dimensions")
     return norm_over(trace, numeric(A), 2, dimensions(A, dim), keepdim)

@@ -118,33 +118,33 @@ def log_softmax_of(trace: Any, array: Array, dim: int) -> Array:
     return Array(array.shape, at)
 
 
-def _options(name: str, array: Array, options: tuple[Any, ...], names: dict[str, Any]) -> tuple[Array, int]:
+def _options(array: Array, options: tuple[Any, ...], names: dict[str, Any]) -> tuple[Array, int]:
     """The array and the dimension, from (dim, dtype) or F's (dim, _stacklevel, dtype); F's implicit dim is Torch's own."""
     names = numpy_names(names)
     given = [names.pop("dim")] if "dim" in names else list(options[:1])
     dtype = names.get("dtype", next((o for o in options[1:] if hasattr(o, "is_floating_point")), None))
-    floating(name, array, dtype)
+    floating(array, dtype)
     if not given or given[0] is None:
         given = [0 if array.rank in (0, 1, 3) else 1]
     if not isinstance(given[0], int | Size):
-        raise Unsupported(f"{name}: dim={given[0]}")
+        raise Unsupported(f"dim={given[0]}")
     return numeric(array), dimension(array, given[0])
 
 
 @everywhere("softmax")
 def softmax(trace: Any, input: Array, *options: Any, **names: Any) -> Array:
     """exp(x) / sum of exp(x) along a dimension."""
-    return softmax_of(trace, *_options("softmax", input, options, names))
+    return softmax_of(trace, *_options(input, options, names))
 
 
 @everywhere("log_softmax")
 def log_softmax(trace: Any, input: Array, *options: Any, **names: Any) -> Array:
     """x - log of the sum of exp(x) along a dimension."""
-    return log_softmax_of(trace, *_options("log_softmax", input, options, names))
+    return log_softmax_of(trace, *_options(input, options, names))
 
 
 @everywhere("softmin")
 def softmin(trace: Any, input: Array, *options: Any, **names: Any) -> Array:
     """The softmax of -x."""
-    array, dim = _options("softmin", input, options, names)
+    array, dim = _options(input, options, names)
     return softmax_of(trace, mapped(neg, array), dim)

@@ -273,6 +273,7 @@ NORMS = [
     R(F.layer_norm, G("n 1"), (1,)),
     R(F.rms_norm, X, (Size.symbol("m"),), V, 1e-6),
     R(F.rms_norm, X, (Size.symbol("m"),), eps=0.1),
+    R(F.rms_norm, X, (Size.symbol("m"),)),
     R(F.batch_norm, G("n m"), V, G("m", "positive")),
     R(F.batch_norm, G("n m k w"), V, G("m", "positive"), V, V, False, 0.1, 1e-3),
     R(F.batch_norm, G("n m k"), None, None, V, V, True),
@@ -430,7 +431,6 @@ REFUSED = [
     (R(torch.median, X), "order of numbers"),
     (R(torch.nansum, X), "NaN"),
     (R(F.batch_norm, X, V, V, training=True), "running statistics"),
-    (R(F.rms_norm, X, (Size.symbol("m"),)), "eps"),
     (R(F.glu, X), "even"),
     (R(torch.norm, X, 3), "order 3"),
     (R(torch.linalg.norm, X, 2), "matrix norm"),
@@ -464,4 +464,7 @@ WRONG = [
     R(F.cross_entropy, X, G("m", "n")),
     R(SDPA, G("w 5 n k"), G("w 2 m k"), G("w 2 m k"), enable_gqa=True),
     R(F.gelu, X, approximate="fast"),
+    R(F.group_norm, G("1 6 1"), 6),
+    R(F.instance_norm, G("n m 1")),
+    R(F.batch_norm, G("1 m"), None, None, training=True),
 ]

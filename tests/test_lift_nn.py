@@ -50,6 +50,9 @@ class Bench:
     def ask(self, question: Any) -> bool:
         return question.size.provably_nonnegative()
 
+    def equal(self, size: Size, other: int) -> bool:
+        return size == other
+
     def indexes(self, array: Array, size: Size) -> None:
         """Bounds of targets are not looked at here."""
 
@@ -121,7 +124,7 @@ def refined_layouts() -> Layouts:
 
 def _name(row: Row) -> str:
     function, args, kwargs = row
-    shown = [(a.shape or "scalar") if isinstance(a, G) else str(a) for a in (*args, *kwargs.items())]
+    shown = [getattr(a, "shape", str(a)) or "scalar" for a in (*args, *kwargs.items())]
     return f"{getattr(function, '__name__', function)}({'; '.join(shown)})"
 
 
