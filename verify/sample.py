@@ -46,6 +46,7 @@ class Sample:
     random: random.Random
     wanted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     drawn: dict[tuple[str, tuple[int, ...]], Value] = field(default_factory=dict)
+    numbers: tuple[Fraction, ...] = DRAWN
 
     def of(self, term: Term, at: Mapping[Axis, int] | None = None) -> Value:
         """The value of the term at an assignment of its free axes."""
@@ -87,7 +88,7 @@ class Sample:
         if sort == EXT and self.random.random() < 0.25:
             return None
         while True:
-            value = Fraction(self.random.randint(-4, 6)) if sort == INT else self.random.choice(DRAWN)
+            value = Fraction(self.random.randint(-4, 6)) if sort == INT else self.random.choice(self.numbers)
             if all(_HOLDS[p](value) for p in wanted):
                 return value
 
@@ -220,7 +221,7 @@ def differ(a: Value, b: Value) -> bool:
     return False
 
 
-def samples(law: Law, count: int, seed: int = 0) -> Iterator[Sample]:
+def samples(law: Law, count: int, seed: int = 0, numbers: tuple[Fraction, ...] = DRAWN) -> Iterator[Sample]:
     """`count` samples of a law's parameters at each choice of small sizes; its conditions hold in all of them."""
     wanted: dict[str, tuple[str, ...]] = {}
     for predicate, name in law.where:
@@ -228,7 +229,8 @@ def samples(law: Law, count: int, seed: int = 0) -> Iterator[Sample]:
     names = [str(a.size) for a in law.axes]
     for sizes in product((1, 2, 3), repeat=len(names)):
         for i in range(count):
-            yield Sample(dict(zip(names, sizes, strict=True)), random.Random(f"{law.name} {sizes} {seed + i}"), wanted)
+            source = random.Random(f"{law.name} {sizes} {seed + i}")
+            yield Sample(dict(zip(names, sizes, strict=True)), source, wanted, numbers=numbers)
 
 
 def counterexample(law: Law, sides: Sides, count: int) -> Sample | None:
