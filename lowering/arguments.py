@@ -16,6 +16,7 @@ import torch
 
 from commute.lowering.annotations import MISSING, Parameter, Signature, size_of
 from commute.lowering.paths import solve
+from commute.lowering.state import Owned, modules_of, replaced, tensors_of
 from commute.theory.axes import Size
 from commute.theory.messages import UsageError, nearest
 from commute.theory.terms import BOOL, INT, REAL
@@ -24,12 +25,16 @@ from commute.verify.inputs import ARGUMENT, SCALAR, STATE, InputSpec
 
 @dataclass(frozen=True)
 class Binding:
-    """How one program gets its arguments: parameter -> the input's name, or a fixed value."""
+    """How one program gets its arguments: parameter -> the input's name, or a fixed value.
+
+    `state` says by identity which input each tensor of its `modules` is.
+    """
 
     signature: Signature
     inputs: dict[str, str]
     defaults: dict[str, Any]
-    state: dict[str, str] = field(default_factory=dict)
+    modules: tuple[Owned, ...] = ()
+    state: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class Arguments:
 def join(signatures: Sequence[Signature], sizes: Mapping[str, int] | None) -> Arguments:
     """One list of inputs for all programs; UsageError where their annotations contradict each other."""
     first = signatures[0]
+    order = {id(s): i for i, s in enumerate(signatures)}
     partners = [_partners(first, s) for s in signatures]
     solution = _Sizes([_names(s) for s in signatures])
     waiting = [(s, own, theirs, i) for i, s in enumerate(signatures) if i for own, theirs in partners[i]]
@@ -55,8 +61,14 @@ def join(signatures: Sequence[Signature], sizes: Mapping[str, int] | None) -> Ar
     bindings = []
     for place, (signature, partner) in enumerate(zip(signatures, partners, strict=True)):
         bindings.append(_bind(solution, signature, place, partner, [dict(_pairs(p)) for p in partners], signatures, specs))
-    bindings = [_with_state(b, specs) for b in bindings]
+    owners: dict[int, str] = {}
+    bindings = [_with_state(b, specs, owners) for b in sorted(bindings, key=lambda b: not _is_module(b))]
+    bindings.sort(key=lambda b: order[id(b.signature)])
     return Arguments(tuple(specs), tuple(bindings), solution.named())
+
+
+def _is_module(binding: Binding) -> bool:
+    return isinstance(binding.signature.program, torch.nn.Module)
 
 
 def _pairs(partner: list[tuple[Parameter, Parameter]]) -> list[tuple[str, Parameter]]:
@@ -244,25 +256,27 @@ def _spec(solution: _Sizes, name: str, all_partners: list[dict[str, Parameter]],
     )
 
 
-def _with_state(binding: Binding, specs: list[InputSpec]) -> Binding:
-    """Add a module's parameters and buffers as inputs, named by their path."""
+def _with_state(binding: Binding, specs: list[InputSpec], owners: dict[int, str]) -> Binding:
+    """Add the parameters and buffers of the program's modules as inputs, named by their paths.
+
+    Two modules that are compared share what has one path; a function shares what is one tensor.
+    """
     program = binding.signature.program
-    if not isinstance(program, torch.nn.Module):
-        return binding
-    state: dict[str, str] = {}
-    for path, value in [*program.named_parameters(), *program.named_buffers()]:
-        if not value.dtype.is_floating_point:
-            continue
+    modules = modules_of(program)
+    state: dict[int, str] = {}
+    for path, value in tensors_of(modules):
+        name = owners.get(id(value), path)
         shape = tuple(Size(s) for s in value.shape)
-        spec = InputSpec(path, shape, REAL, dtype=str(value.dtype).removeprefix("torch."), passing=STATE)
-        known = next((s for s in specs if s.name == path), None)
+        known = next((s for s in specs if s.name == name), None)
+        if known is not None and id(value) not in owners and program not in (m for _, m in modules):
+            name, known = f"{name}_{len(specs)}", None
         if known is not None and known.shape != shape:
-            sizes = [" ".join(map(str, s.shape)) for s in (known, spec)]
-            raise UsageError(f"{binding.signature.name}: parameter {path} has shape ({sizes[1]}), another has ({sizes[0]})")
+            sizes = [" ".join(map(str, s)) for s in (shape, known.shape)]
+            raise UsageError(f"{binding.signature.name}: parameter {name} has shape ({sizes[0]}), another has ({sizes[1]})")
         if known is None:
-            specs.append(spec)
-        state[path] = path
-    return Binding(binding.signature, binding.inputs, binding.defaults, state)
+            specs.append(InputSpec(name, shape, REAL, dtype=str(value.dtype).removeprefix("torch."), passing=STATE))
+        owners[id(value)] = state[id(value)] = name
+    return Binding(binding.signature, binding.inputs, binding.defaults, tuple(modules), state)
 
 
 def assumed_bound(spec: InputSpec, assume: Mapping[str, Any] | None) -> Size | None:
@@ -274,15 +288,7 @@ def assumed_bound(spec: InputSpec, assume: Mapping[str, Any] | None) -> Size | N
 
 
 def call(binding: Binding, values: Mapping[str, Any]) -> Any:
-    """Run a program on values by the names of inputs; a module's parameters are given too."""
-    program = binding.signature.program
+    """Run a program on values by the names of inputs; those of parameters are put into its modules."""
     arguments = {p: values[name] for p, name in binding.inputs.items()} | binding.defaults
-    if not isinstance(program, torch.nn.Module) or not binding.state:
-        return program(**arguments)
-    state = {path: values[name] for path, name in binding.state.items()}
-    positional = _positional(binding.signature, arguments)
-    return torch.func.functional_call(program, state, positional[0], positional[1])
-
-
-def _positional(signature: Signature, arguments: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    return (), {p.name: arguments[p.name] for p in signature.parameters}
+    with replaced(binding.modules, lambda t: values[binding.state[id(t)]] if id(t) in binding.state else t):
+        return binding.signature.program(**arguments)

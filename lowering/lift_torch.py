@@ -21,9 +21,11 @@ from commute.lowering.arguments import Arguments, Binding, assumed_bound, call, 
 from commute.lowering.arrays import Array, Layouts
 from commute.lowering.constants import Reading
 from commute.lowering.families import load_handlers
+from commute.lowering.made import joined_blocks
 from commute.lowering.patching import stand_ins
 from commute.lowering.paths import LIMIT, Facts, Fork
 from commute.lowering.registry import Unsupported, Unusable
+from commute.lowering.state import replaced
 from commute.lowering.symbols import SymInt, SymReal
 from commute.lowering.tensors import SymTensor
 from commute.lowering.tracing import Trace
@@ -240,13 +242,17 @@ class _Run:
     def _trace(self, trace: Trace, binding: Binding, place: int) -> list[Array]:
         values = {s.name: self._value(self._spec(s)) for s in self.arguments.specs}
         program = binding.signature.program
-        if isinstance(program, torch.nn.Module):
-            for path, value in [*program.named_parameters(), *program.named_buffers()]:
-                if path in binding.state:
-                    trace.parameters[id(value)] = values[path]
+        shared: dict[int, Any] = {}
+
+        def state(tensor: torch.Tensor) -> Any:
+            if id(tensor) not in shared:
+                name = binding.state.get(id(tensor))
+                shared[id(tensor)] = SymTensor(trace.tensor(tensor), tensor.dtype) if name is None else values[name]
+            return shared[id(tensor)]
+
         arguments = {p: values[name] for p, name in binding.inputs.items()} | binding.defaults
         try:
-            with trace, stand_ins(program), torch.no_grad():
+            with trace, stand_ins(program), replaced(binding.modules, state), torch.no_grad():
                 result = program(**arguments)
             return [_result(trace, binding.signature, r) for r in _flat(result)]
         except Unsupported as error:
@@ -283,10 +289,18 @@ class _Run:
         specs = tuple(self._spec(s) for s in self.arguments.specs)
         path = Path((), {}, self.facts, specs, ())
         for sizes in size_rows(path.symbols, specs, constraints=path.holds, count=5):
-            try:
-                call(binding, {s.name: _ones(s, sizes) for s in specs})
-            except Exception as error:
-                return f"{type(error).__name__}: {one_line(error)}", locate.line_of(error.__traceback__)
+            found = [self._raised(binding, specs, sizes, dtype) for dtype in (torch.float32, torch.float64)]
+            if None not in found:
+                return found[0]
+        return None
+
+    def _raised(
+        self, binding: Binding, specs: Sequence[InputSpec], sizes: Mapping[str, int], dtype: torch.dtype
+    ) -> tuple[str, str | None] | None:
+        try:
+            call(binding, {s.name: _ones(s, sizes, dtype) for s in specs})
+        except Exception as error:
+            return f"{type(error).__name__}: {one_line(error)}", locate.line_of(error.__traceback__)
         return None
 
     # --- reading ---
@@ -304,7 +318,11 @@ class _Run:
         blocks = []
         for place, axes in _walk(self.layouts, array.shape):
             blocks.append(Block(simplify(array.at(place)), axes, place))
-        return Output(array.shape, array.sort, tuple(blocks), _whole(array))
+        try:
+            whole = _whole(array)
+        except Unsupported:
+            whole = _whole(joined_blocks(self.layouts, array, blocks))
+        return Output(array.shape, array.sort, tuple(blocks), whole)
 
     def _bounds_from(self, indexed: list[tuple[Array, Size, str | None]]) -> dict[str, Size]:
         """The range of every integer argument that is used as it is to index an axis."""
@@ -363,13 +381,13 @@ def _result(trace: Trace, signature: Signature, value: Any) -> Array:
     raise UsageError(f"{signature.name} returns {kind}; it must return a tensor or a tuple of tensors")
 
 
-def _ones(spec: InputSpec, sizes: Mapping[str, int]) -> Any:
+def _ones(spec: InputSpec, sizes: Mapping[str, int], dtype: torch.dtype) -> Any:
     if spec.passing == SCALAR:
         return 1.0
     shape = spec.dims(sizes)
     if spec.sort == BOOL:
         return torch.ones(shape, dtype=torch.bool)
-    return torch.zeros(shape, dtype=torch.int64) if spec.sort == INT else torch.ones(shape, dtype=torch.get_default_dtype())
+    return torch.zeros(shape, dtype=torch.int64) if spec.sort == INT else torch.ones(shape, dtype=dtype)
 
 
 def _runner(binding: Binding) -> Callable[..., tuple[torch.Tensor, ...]]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
-from commute.lowering.arrays import Array, Indices
+from commute.lowering.arrays import Array, Indices, Layouts
 from commute.lowering.registry import Unusable
-from commute.theory.axes import Size
+from commute.theory.axes import Axis, Size
 from commute.theory.index import simplify
-from commute.theory.ops import eq, where
-from commute.theory.terms import BOOL, FALSE, INT, REAL, TRUE, ZERO, Term, const
+from commute.theory.ops import add, eq, floordiv, le, lt, mod, sub, where
+from commute.theory.terms import BOOL, FALSE, INT, REAL, TRUE, ZERO, Term, const, size_value, substitute
 
 
 def choose(condition: Term, then: Callable[[], Term], other: Callable[[], Term]) -> Term:
@@ -75,3 +76,61 @@ def pick(flat: Sequence[Term], shape: Sequence[int], indices: Sequence[Term]) ->
         row = rows[i]
         result = choose(eq(position, const(i)), lambda r=row: r, lambda o=result: o)
     return result
+
+
+def ruled_array(value: torch.Tensor, number: Callable[[Any], Term]) -> Array | None:
+    """A real tensor that is one number everywhere, counts up, or changes at one diagonal (a causal mask, an identity)."""
+    if not value.numel() or value.is_complex():
+        return None
+    kind = BOOL if value.dtype == torch.bool else REAL if value.dtype.is_floating_point else INT
+    numbers = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    shape = [Size(s) for s in value.shape]
+    first = numbers.reshape(-1)[0]
+    if (numbers == first).all():
+        return filled(shape, truth_or(number, first.item()), kind)
+    if numbers.ndim == 1 and kind != BOOL and (numbers == first + np.arange(len(numbers))).all():
+        start = number(first.item())
+        return Array(shape, lambda i: simplify(add(start, i[0])), kind)
+    if numbers.ndim < 2 or numbers.size != numbers.shape[-2] * numbers.shape[-1]:
+        return None
+    return _by_diagonal(numbers.reshape(numbers.shape[-2:]), shape, kind, number)
+
+
+def _by_diagonal(matrix: Any, shape: Sequence[Size], kind: str, number: Callable[[Any], Term]) -> Array | None:
+    rows, columns = matrix.shape
+    distance = np.arange(columns)[None, :] - np.arange(rows)[:, None]
+    low, high = matrix[rows - 1, 0], matrix[0, columns - 1]
+    split = int(distance[matrix == low].max()) if (matrix == low).any() else -rows
+    if (np.where(distance <= split, low, high) == matrix).all():
+        on, off, offset = truth_or(number, low.item()), truth_or(number, high.item()), const(split)
+        return Array(shape, lambda i: choose(le(i[-1], add(i[-2], offset)), lambda: on, lambda: off), kind)
+    if rows == columns and (np.where(distance == 0, matrix[0, 0], high) == matrix).all():
+        same, other = truth_or(number, matrix[0, 0].item()), truth_or(number, high.item())
+        return Array(shape, lambda i: choose(eq(i[-1], i[-2]), lambda: same, lambda: other), kind)
+    return None
+
+
+def joined_blocks(layouts: Layouts, array: Array, blocks: Sequence[Any]) -> Array:
+    """An array whose terms are those of its blocks, chosen by where an index lies."""
+
+    def at(indices: Indices) -> Term:
+        remaining = iter(blocks)
+
+        def go(dim: int, places: dict[Axis, Term], taken: tuple[Axis, ...]) -> Term:
+            if dim == array.rank:
+                return substitute(next(remaining).term, places)
+            parts = []
+            for block, (_, axes) in zip(layouts.blocks(array.shape[dim]), layouts.walk(array.shape[dim], taken), strict=True):
+                local = sub(indices[dim], size_value(block.offset))
+                own = {}
+                for axis, (stride, size) in zip(axes, block.atoms, strict=True):
+                    own[axis] = simplify(mod(floordiv(local, size_value(stride)), size_value(size)))
+                parts.append((block.offset, go(dim + 1, places | own, (*taken, *axes))))
+            result = parts[-1][1]
+            for (_, term), (end, _) in reversed(list(zip(parts, parts[1:], strict=False))):
+                result = choose(lt(indices[dim], size_value(end)), lambda t=term: t, lambda r=result: r)
+            return result
+
+        return go(0, {}, ())
+
+    return Array(array.shape, at, array.sort)

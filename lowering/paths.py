@@ -2,7 +2,8 @@
 
 `n == 1` or `n > 4` on a symbolic size has no one answer, so a program is traced once for each: a question that is open
 raises `Fork`, and the driver goes on with one `Facts` for each answer.  An equation that is taken as true fixes a symbol
-(`n := 1`), a lower limit is put into it (n >= 2 is `n := n_less_1 + 1`), so nothing is dropped silently.  Divisibility is never a question: it must be in the annotation.
+(`n := 1`), a lower limit is put into it (n >= 2 is `n := n_less_1 + 1`): nothing is dropped silently.
+Divisibility is never a question: it must be in the annotation.
 To add here: ways of deciding from facts.  Never here: questions about data.
 """
 

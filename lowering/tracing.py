@@ -20,7 +20,7 @@ from commute.lowering import locate
 from commute.lowering.arrays import Array, Layouts
 from commute.lowering.constants import Reading, read_float
 from commute.lowering.families import load_handlers
-from commute.lowering.made import constant_array
+from commute.lowering.made import constant_array, ruled_array
 from commute.lowering.paths import Facts, Fork, Question
 from commute.lowering.registry import HANDLERS, Handler, Unsupported, Unusable
 from commute.lowering.symbols import ACTIVE, SymInt, SymReal, SymShape, integer
@@ -52,7 +52,6 @@ class Trace:
 
     layouts: Layouts
     facts: Facts
-    parameters: dict[int, SymTensor] = field(default_factory=dict)
     constants: dict[float, Reading] = field(default_factory=dict)
     indexed: list[tuple[Array, Size, str | None]] = field(default_factory=list)
     _tensors: dict[int, tuple[torch.Tensor, Array]] = field(default_factory=dict)
@@ -249,16 +248,15 @@ class Trace:
         return value
 
     def tensor(self, value: torch.Tensor) -> Array:
-        """A real tensor: a parameter of the traced module, or a small constant."""
-        known = self.parameters.get(id(value))
-        if known is not None:
-            return known.current()
+        """A real tensor as constants."""
         if id(value) not in self._tensors:
-            if value.numel() > LARGEST_CONSTANT:
+            single = value.dtype in (torch.float32, torch.float16, torch.bfloat16)
+            real = value.detach().cpu()
+            array = ruled_array(real, lambda v: self.number(v, single))
+            if array is None and value.numel() > LARGEST_CONSTANT:
                 shape = tuple(value.shape)
                 raise Unsupported(f"a constant tensor of shape {shape}: make it an argument", self.place())
-            single = value.dtype in (torch.float32, torch.float16, torch.bfloat16)
-            array = constant_array(value.detach().cpu(), lambda v: self.number(v, single))
+            array = array or constant_array(real, lambda v: self.number(v, single))
             self._tensors[id(value)] = (value, array)
         return self._tensors[id(value)][1]
 
