@@ -1,21 +1,36 @@
 """Terms as JSON and back: a table of nodes, arguments before the nodes that use them.  Reading builds terms and runs nothing.
 
-Every node read is checked: a known operator, the right number of arguments, attributes of the right kind.
+Every node read is checked: a known operator, the right number of arguments, attributes and sorts of the right kind, no axis
+that may be empty (an equation about the indices of an empty axis says nothing), and nothing whose polynomial would explode.
 To add here: the spelling of a new attribute.  Never here: what a file of terms is for (`verify/certificate.py`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 from commute.theory.axes import Axis, Size
 from commute.theory.ops import COMPOSITES, PRIMITIVES, REDUCTIONS
-from commute.theory.terms import BOOL, EXT, INT, REAL, Term, postorder
+from commute.theory.terms import BOOL, INT, REAL, Term, postorder
 
-SORTS = (REAL, EXT, INT, BOOL)
-_LEAVES = {"const": 1, "named": 1, "ninf": 0, "true": 0, "false": 0, "size": 1, "axis": 1, "state": 2}
+READABLE = (REAL, INT, BOOL)
+"""The sorts that an input may have: minus infinity is written, never read."""
+
+_LEAVES = {"const": 1, "named": 1, "ninf": 0, "true": 0, "false": 0, "size": 1, "axis": 1}
+_NUMBER = re.compile(r"-?[0-9]{1,1200}(/[0-9]{1,1200})?")
+_CONNECTIVES, _WHOLE = {"and", "or", "not"}, {"floordiv", "mod"}
+
+MOST_FACTORS = 256
+"""Factors that a product may have when it is written out."""
+
+MOST_BITS = 20_000
+"""Bits that a number may have when sums and products of numbers are worked out."""
+
+MOST_POWERS, MOST_COEFFICIENT = 12, 2**40
+"""The degree and the coefficients that a size may have."""
 
 
 class Malformed(Exception):
@@ -32,9 +47,12 @@ def decode_size(data: Any) -> Size:
     terms: dict[Any, int] = {}
     for c, powers in _rows(data, 2):
         key = tuple((_text(s), _count(e)) for s, e in _rows(powers, 2))
-        terms[key] = terms.get(key, 0) + _integer(c)
+        if sum(e for _, e in key) > MOST_POWERS or abs(_integer(c)) > MOST_COEFFICIENT:
+            raise Malformed("a size that is too large")
+        terms[key] = terms.get(key, 0) + c
     size = Size(terms)
-    if encode_size(size) != data:
+    ordered = all(names == sorted(set(names)) for names in ([s for s, _ in m] for m, _ in size.terms))
+    if encode_size(size) != data or not ordered:
         raise Malformed("a size that isn't in its normal form")
     return size
 
@@ -47,7 +65,14 @@ def encode_axis(axis: Axis) -> list[Any]:
 def decode_axis(data: Any) -> Axis:
     """An axis back."""
     size, copy = _row(data, 2)
-    return Axis(decode_size(size), _integer(copy))
+    return Axis(_inhabited(decode_size(size)), _integer(copy))
+
+
+def _inhabited(size: Size) -> Size:
+    """The size, where it is at least 1 for all values of its symbols; what holds for all of no indices holds of nothing."""
+    if not size.provably_positive():
+        raise Malformed(f"an axis or a range of the size {size}, which may be empty")
+    return size
 
 
 class Table:
@@ -74,8 +99,6 @@ def _encode_attrs(t: Term) -> list[Any]:
         return [name, sort, [encode_size(s) for s in shape], None if bound is None else encode_size(bound)]
     if t.op == "reduce":
         return [t.attrs[0], encode_axis(t.attrs[1])]
-    if t.op == "fold":
-        return [encode_axis(t.attrs[0]), list(t.attrs[1]), t.attrs[2]]
     return [encode_axis(a) if isinstance(a, Axis) else a for a in t.attrs]
 
 
@@ -84,49 +107,82 @@ def decode(rows: Any) -> list[Term]:
     if not isinstance(rows, list):
         raise Malformed("the table of terms isn't a list")
     terms: list[Term] = []
+    spread: list[tuple[int, int]] = []
     for place, row in enumerate(rows):
         try:
             op, args, attrs = _row(row, 3)
             terms.append(_decode_node(_text(op), [terms[_below(a, place)] for a in _list(args)], _list(attrs)))
+            spread.append(_spread(terms[place], [spread[a] for a in args]))
         except (Malformed, ValueError, TypeError, ZeroDivisionError, OverflowError) as error:
             raise Malformed(f"term {place}: {error}") from None
     return terms
 
 
+def _spread(t: Term, parts: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Bounds on the factors and on the bits of the numbers that the term's polynomial may have; Malformed past the limits."""
+    if t.op == "const":
+        return 1, t.attrs[0].numerator.bit_length() + t.attrs[0].denominator.bit_length()
+    if t.op not in ("add", "mul"):
+        return 1, 0
+    (left, some), (right, more) = parts
+    factors = left + right if t.op == "mul" else max(left, right)
+    if factors > MOST_FACTORS or some + more > MOST_BITS:
+        raise Malformed("a product that is too large to be written out")
+    return factors, some + more
+
+
 def _decode_node(op: str, args: list[Term], attrs: list[Any]) -> Term:
     if op == "input":
-        name, sort, shape, bound = _row(attrs, 4)
-        sizes = tuple(decode_size(s) for s in _list(shape))
-        if sort not in SORTS or len(sizes) != len(args) or any(a.sort != INT for a in args):
-            raise Malformed("an input whose indices don't fit its shape")
-        return Term(op, tuple(args), (_text(name), sort, sizes, None if bound is None else decode_size(bound)))
+        return _input(args, *_row(attrs, 4))
     if op == "reduce":
         kind, axis = _row(attrs, 2)
         if kind not in REDUCTIONS:
             raise Malformed(f"no reduction is named {kind!r}")
-        return Term(op, (_one(args),), (kind, decode_axis(axis)))
-    if op == "fold":
-        axis, states, part = _row(attrs, 3)
-        names = tuple(_text(s) for s in _list(states))
-        if len(args) != 2 * len(names) or not 0 <= _integer(part) < len(names):
-            raise Malformed("a fold whose states don't fit")
-        return Term(op, tuple(args), (decode_axis(axis), names, part))
+        return Term(op, (_number(_one(args)),), (kind, decode_axis(axis)))
     if op in _LEAVES:
         return _leaf(op, args, _row(attrs, _LEAVES[op]))
     if op in PRIMITIVES:
         if len(args) != PRIMITIVES[op].arity or attrs:
             raise Malformed(f"{op} takes {PRIMITIVES[op].arity} arguments")
-        return Term(op, tuple(args))
+        return Term(op, _sorted(op, args))
     if op in COMPOSITES:
         return _composite(op, args, attrs)
     raise Malformed(f"no operator is named {op!r}")
+
+
+def _input(args: Sequence[Term], name: Any, sort: Any, shape: Any, bound: Any) -> Term:
+    sizes = tuple(decode_size(s) for s in _list(shape))
+    if sort not in READABLE or len(sizes) != len(args) or any(a.sort != INT for a in args):
+        raise Malformed("an input whose indices don't fit its shape")
+    if bound is not None and sort != INT:
+        raise Malformed("an input with a range that isn't an integer")
+    return Term("input", tuple(args), (_text(name), sort, sizes, None if bound is None else _inhabited(decode_size(bound))))
+
+
+def _sorted(op: str, args: Sequence[Term]) -> tuple[Term, ...]:
+    """The arguments, where truth values, integers and numbers stand where they may."""
+    numbers = args[1:] if op == "where" else () if op in _CONNECTIVES else args
+    truths = args[:1] if op == "where" else args if op in _CONNECTIVES else ()
+    if any(t.sort != BOOL for t in truths) or (op in _WHOLE and any(t.sort != INT for t in args)):
+        raise Malformed(f"{op} of arguments of another sort")
+    for t in numbers:
+        _number(t)
+    return tuple(args)
+
+
+def _number(t: Term) -> Term:
+    if t.sort == BOOL:
+        raise Malformed("a truth value where a number belongs")
+    return t
 
 
 def _leaf(op: str, args: Sequence[Term], attrs: Sequence[Any]) -> Term:
     if args:
         raise Malformed(f"{op} takes no arguments")
     if op == "const":
-        value = Fraction(_text(attrs[0]))
+        if not _NUMBER.fullmatch(_text(attrs[0])):
+            raise Malformed("a number that isn't one integer over another")
+        value = Fraction(attrs[0])
         if str(value) != attrs[0]:
             raise Malformed("a number that isn't in lowest terms")
         return Term(op, (), (value,))
@@ -141,7 +197,7 @@ def _composite(op: str, args: Sequence[Term], attrs: Sequence[Any]) -> Term:
     row = COMPOSITES[op]
     if len(args) != row.arity or (attrs and row.carries is None) or (not attrs and row.carries is not None):
         raise Malformed(f"{op} with the wrong arguments or axes")
-    return Term(op, tuple(args), tuple(decode_axis(a) for a in attrs))
+    return Term(op, tuple(_number(a) for a in args), tuple(decode_axis(a) for a in attrs))
 
 
 def _list(data: Any) -> list[Any]:

@@ -8,7 +8,7 @@ To add here: a row for an operator.  Never here: anything that needs an equation
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import product
 
 from commute.theory.index import simplify
@@ -23,6 +23,9 @@ MASKS = {"positive": POS, "nonnegative": POS | NIL, "nonzero": POS | NEG}
 _SIGN = {-1: NEG, 0: NIL, 1: POS}
 _VALUES = {NEG: -1, NIL: 0, POS: 1}
 
+WITNESS_DEPTH = 3
+"""How many reductions deep a witness is looked for inside a witness: each level costs a few times the one below."""
+
 
 def _parts(mask: int) -> list[int]:
     return [s for s in (NEG, NIL, POS) if mask & s]
@@ -35,6 +38,7 @@ class Facts:
         self.given = dict(given or {})
         self._signs: dict[Term, int] = {}
         self._real: dict[Term, int] = {}
+        self._depth = 0
 
     def holds(self, predicate: str, term: Term) -> bool:
         """True only if `predicate` (positive, nonnegative, nonzero, real) is derivable for the term."""
@@ -44,7 +48,7 @@ class Facts:
 
     def signs(self, term: Term) -> int:
         """The set of signs that the term may have; minus infinity counts as negative."""
-        for t in postorder(term):
+        for t in postorder(term) if term not in self._signs else ():
             if t not in self._signs:
                 self._signs[t] = self._sign(t)
         return self._signs[term]
@@ -73,6 +77,9 @@ class Facts:
             return NEG
         if t.op == "exp":
             return POS if self.real(t.args[0]) else NIL | POS
+        if t.op == "log" and t.args[0].op == "const":
+            value = t.args[0].attrs[0]
+            return NIL if value <= 0 or value == 1 else POS if value > 1 else NEG
         if t.op == "sqrt":
             return POS if get[t.args[0]] == POS else NIL | POS
         if t.op in ("recip", "tanh", "erf"):
@@ -139,12 +146,22 @@ class Facts:
 
     def _witness(self, t: Term, wanted: int) -> bool:
         """Some index of the axis at which the body surely has the wanted sign."""
-        return any(self.signs(body) == wanted for body in _instances(t))
+        return self._somewhere(t, lambda body: self.signs(body) == wanted)
+
+    def _somewhere(self, t: Term, question: Callable[[Term], bool]) -> bool:
+        """Whether the answer is yes at one of a few indices of the reduction."""
+        if self._depth >= WITNESS_DEPTH:
+            return False
+        self._depth += 1
+        try:
+            return any(question(body) for body in _instances(t))
+        finally:
+            self._depth -= 1
 
     # --- finiteness: 2 real, 1 real or -inf, 0 neither can be said ---------------------------------------------------
 
     def _level(self, term: Term) -> int:
-        for t in postorder(term):
+        for t in postorder(term) if term not in self._real else ():
             if t not in self._real:
                 self._real[t] = self._real_node(t)
         return self._real[term]
@@ -161,7 +178,7 @@ class Facts:
         if t.op == "exp":
             return 2 if levels[0] else 0
         if t.op == "reduce" and t.attrs[0] in ("max", "min"):
-            if levels[0] == 1 and t.attrs[0] == "max" and any(self.real(b) for b in _instances(t)):
+            if levels[0] == 1 and t.attrs[0] == "max" and self._somewhere(t, self.real):
                 return 2
             return levels[0]
         if t.op in COMPOSITES and levels[0] == 1:

@@ -32,7 +32,7 @@ def simplify(term: Term) -> Term:
     >>> simplify(floordiv(i, size_value(w.size))), simplify(lt(index(w), size_value(w.size + 1)))
     (n, true)
     """
-    for t in postorder(term):
+    for t in postorder(term) if term not in _memo else ():
         if t not in _memo:
             args = tuple(_memo[a] for a in t.args)
             node = t if args == t.args else Term(t.op, args, t.attrs)

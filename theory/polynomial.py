@@ -60,9 +60,12 @@ def product(left: Poly, right: Poly, limit: int = 20000) -> Poly:
 
 
 def poly_of(term: Term, limit: int = 20000, known: dict[Term, Poly] | None = None) -> Poly:
-    """The polynomial of a term in its atoms: add, mul and numbers are opened, everything else is an atom."""
+    """The polynomial of a term in its atoms: add, mul and numbers are opened, everything else is an atom.
+
+    TooLarge where a product passes `limit` monomials, or all sums and products together twenty times as many.
+    """
     memo: dict[Term, Poly] = {} if known is None else known
-    stack = [term]
+    stack, spent = [term], 0
     while stack:
         t = stack[-1]
         if t in memo:
@@ -76,6 +79,9 @@ def poly_of(term: Term, limit: int = 20000, known: dict[Term, Poly] | None = Non
                 stack.extend(missing)
                 continue
             left, right = (memo[a] for a in t.args)
+            spent += len(left) + len(right) if t.op == "add" else len(left) * len(right)
+            if spent > 20 * limit:
+                raise TooLarge(f"more than {20 * limit} sums and products of monomials")
             memo[t] = plus(left, right) if t.op == "add" else product(left, right, limit)
             stack.pop()
     return memo[term]

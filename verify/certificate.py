@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from commute.theory.codec import Malformed, Table, decode, decode_axis, encode_axis
@@ -20,12 +21,18 @@ from commute.theory.facts import ALL, NEG, NIL, POS, Facts
 from commute.theory.law import BadInstance, find_law
 from commute.theory.schemas import SCHEMAS
 from commute.theory.step import Step
-from commute.theory.terms import BOOL, Term, postorder
+from commute.theory.terms import BOOL, FALSE, INT, TRUE, Term, postorder
 from commute.verify.definedness import Obligation, implies, obligations, uncovered
 
 FORMAT = "commute-certificate/1"
 _KEYS = {"format", "claim", "given", "where", "laws", "terms", "paths", "digest"}
 _PATH_KEYS = {"condition", "goals", "steps"}
+_SIGNS = {
+    POS: "positive", POS | NIL: "nonnegative", POS | NEG: "nonzero", NEG: "negative", NEG | NIL: "nonpositive", NIL: "zero",
+}  # fmt: skip
+PATIENCE = 60.0
+"""Seconds after which a certificate is rejected for what it costs."""
+
 EVERYWHERE, WHERE_DEFINED = "everywhere", "where every output of the reference is defined"
 
 
@@ -65,6 +72,8 @@ def write(claim: Mapping[str, Any], given: Mapping[str, int], where: str, paths:
     """The certificate as plain data: `claim` is carried along (names, sizes, sources), `given` the signs of inputs."""
     table, laws = Table(), {}
     body_paths = []
+    paths = list(paths)
+    read = {t.attrs[0] for path in paths for t in postorder(*(t for goal in path.goals for t in goal)) if t.op == "input"}
     for path in paths:
         steps = []
         for step in path.steps:
@@ -83,7 +92,7 @@ def write(claim: Mapping[str, Any], given: Mapping[str, int], where: str, paths:
         goals = [[table.add(a), table.add(b)] for a, b in path.goals]
         body_paths.append({"condition": path.condition, "goals": goals, "steps": steps})
     body = {
-        "format": FORMAT, "claim": dict(claim), "given": dict(sorted(given.items())), "where": where,
+        "format": FORMAT, "claim": dict(claim), "given": {k: v for k, v in sorted(given.items()) if k in read}, "where": where,
         "laws": dict(sorted(laws.items())), "terms": table.rows, "paths": body_paths,
     }  # fmt: skip
     return {**body, "digest": digest(body)}
@@ -120,14 +129,14 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def check(data: Mapping[str, Any]) -> Checked:
     """Check a certificate given as plain data."""
     try:
-        return _check(data)
+        return _check(data, monotonic() + PATIENCE)
     except (Rejected, Malformed, BadInstance) as error:
         return Checked(False, str(error))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
         return Checked(False, f"malformed: {type(error).__name__} {error}")
 
 
-def _check(data: Mapping[str, Any]) -> Checked:
+def _check(data: Mapping[str, Any], deadline: float) -> Checked:
     if set(data) != _KEYS:
         raise Rejected(f"its entries are {', '.join(sorted(data))}")
     if digest(data) != data["digest"]:
@@ -136,19 +145,22 @@ def _check(data: Mapping[str, Any]) -> Checked:
         raise Rejected(f"it claims equality {data['where']!r}")
     axioms = _check_laws(data["laws"])
     terms = decode(data["terms"])
-    given = {str(k): int(v) for k, v in data["given"].items()}
-    if any(not 0 < v <= ALL for v in given.values()):
+    given = data["given"]
+    if not all(type(mask) is int and 0 < mask < ALL for mask in given.values()):
         raise Rejected("what it takes as given about an input is no set of signs")
     if not data["paths"]:
         raise Rejected("it claims nothing")
     used: set[str] = set()
+    read: set[str] = set()
     for path in data["paths"]:
         if set(path) != _PATH_KEYS or not path["goals"]:
             raise Rejected("a case without goals")
-        used |= _check_path(path, terms, Facts(given), data["where"])
+        used |= _check_path(path, terms, Facts(given), data["where"], read, deadline)
+    if not set(given) <= read:
+        raise Rejected("it takes something as given about an input that it doesn't read")
     if used != set(data["laws"]):
         raise Rejected("it lists laws that it doesn't use, or uses laws that it doesn't list")
-    return Checked(True, "", _claim(data), tuple(sorted(used)), tuple(sorted(axioms & used)), data["where"])
+    return Checked(True, "", _claim(data), tuple(sorted(used)), tuple(sorted(axioms)), data["where"])
 
 
 def _check_laws(laws: Mapping[str, str]) -> set[str]:
@@ -180,13 +192,18 @@ def proved_laws() -> Mapping[str, Any]:
     return json.loads(path.read_text())
 
 
-def _check_path(path: Mapping[str, Any], terms: list[Term], facts: Facts, where: str) -> set[str]:
+def _check_path(
+    path: Mapping[str, Any], terms: list[Term], facts: Facts, where: str, read: set[str], deadline: float
+) -> set[str]:
+    """Check one case; the names of the laws that it uses.  The inputs that its goals read are added to `read`."""
     goals = [(_at(terms, a), _at(terms, b)) for a, b in path["goals"]]
     owed = [o for a, _ in goals for o in obligations(a, facts)]
     granted = [o for o in owed if not o.guards] if where == WHERE_DEFINED else []
     closure = Closure()
     used: set[str] = set()
     for number, step in enumerate(path["steps"]):
+        if monotonic() > deadline:
+            raise Rejected(f"checking it takes more than {PATIENCE:g} s")
         try:
             name = _check_step(step, terms, facts, closure, granted)
         except (Rejected, BadInstance) as error:
@@ -200,8 +217,26 @@ def _check_path(path: Mapping[str, Any], terms: list[Term], facts: Facts, where:
         closure.add(b)
         if not closure.equal(a, b):
             raise Rejected(f"its steps don't join the ends: {a} and {b}")
+    read |= {t.attrs[0] for t in postorder(*(t for goal in goals for t in goal)) if t.op == "input"}
+    _check_sense(closure, facts)
     _check_definedness(goals, owed, facts, closure, where)
     return used
+
+
+def _check_sense(closure: Closure, facts: Facts) -> None:
+    """An input is one array wherever it is read, and no two different numbers or truth values have become equal."""
+    shapes: dict[str, tuple[Any, ...]] = {}
+    for t in closure.terms():
+        if t.op == "input":
+            if shapes.setdefault(t.attrs[0], t.attrs) != t.attrs:
+                raise Rejected(f"it reads the input {t.attrs[0]} in two shapes or sorts")
+            ranged = t.sort == INT and t.attrs[3] is not None
+            if t.attrs[0] in facts.given and (t.sort == BOOL or (ranged and not facts.given[t.attrs[0]] & (NIL | POS))):
+                raise Rejected(f"what it takes as given about {t.attrs[0]} can't be")
+        elif t.op == "const" and any(m.op == "const" and m is not t for m in closure.members(t)):
+            raise Rejected("its steps make two different numbers equal")
+    if closure.equal(TRUE, FALSE):
+        raise Rejected("its steps make true equal to false")
 
 
 def _check_definedness(
@@ -264,11 +299,18 @@ def _at(terms: list[Term], place: Any) -> Term:
 
 
 def _claim(data: Mapping[str, Any]) -> str:
-    about = data["claim"]
-    names = f"{about.get('reference', 'reference')} = {about.get('candidate', 'candidate')}"
-    words = {POS: "positive", POS | NIL: "nonnegative", POS | NEG: "nonzero", NEG: "negative", NEG | NIL: "nonpositive", NIL: "zero"}
-    given = [f"{name} is {words[int(mask)]}" for name, mask in data["given"].items() if int(mask) in words]
-    return f"{names}, {data['where']}" + (f", given that {', '.join(given)}" if given else "")
+    """What the certificate shows, in words.  Names and sizes are the author's: the checker knows terms only."""
+    about, sizes = data["claim"], data["claim"].get("sizes", {})
+    text = f"{about.get('reference', 'reference')} = {about.get('candidate', 'candidate')}, {data['where']}"
+    given = [f"{name} is {_SIGNS[mask]}" for name, mask in data["given"].items()]
+    fixed = [f"{name} = {size}" for name, size in sizes.items() if str(size).isdecimal()]
+    cases = [path["condition"] for path in data["paths"] if path["condition"]]
+    text += f", given that {', '.join(given)}" if given else ""
+    text += f", for {', '.join(fixed)}" if fixed else ""
+    text += f", in the cases {'; '.join(cases)}" if cases else ""
+    if not text.isprintable():
+        raise Rejected("its claim isn't plain text")
+    return text
 
 
 # --- congruence ------------------------------------------------------------------------------------------------------
@@ -285,7 +327,7 @@ class Closure:
 
     def add(self, term: Term) -> None:
         """Make the term and its parts known."""
-        for t in postorder(term):
+        for t in postorder(term) if term not in self._parent else ():
             if t not in self._parent:
                 self._parent[t] = t
                 self._members[t] = [t]
@@ -336,6 +378,10 @@ class Closure:
         self.add(left)
         self.add(right)
         return self._find(left) is self._find(right)
+
+    def terms(self) -> list[Term]:
+        """All terms known."""
+        return list(self._parent)
 
     def members(self, term: Term) -> list[Term]:
         """All terms known to be equal to this one."""

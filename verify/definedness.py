@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from commute.theory.axes import Axis
+from commute.theory.axes import Axis, first_free
 from commute.theory.facts import MASKS, Facts
 from commute.theory.ops import COMPOSITES, definition
-from commute.theory.terms import BOOL, Term, binds
+from commute.theory.terms import BOOL, Term, binds, index, substitute
 
 _NEEDS = {"recip": "nonzero", "log": "positive", "sqrt": "nonnegative"}
 _TAKES_MINUS_INFINITY = {"add", "max", "min", "where", "exp", "lt", "le", "eq"}
 
 Guard = tuple[Term, bool]
+
+MOST_CASES = 200_000
+"""Ways through nested selections that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -41,33 +44,45 @@ def obligations(term: Term, facts: Facts) -> list[Obligation]:
     stack: list[tuple[Term, frozenset[Guard], frozenset[Axis]]] = [(term, frozenset(), frozenset())]
     while stack:
         t, guards, bound = stack.pop()
-        bound = bound & t.free if t.op != "input" else bound & t.free
+        about = frozenset().union(*(g.free for g, _ in guards))
+        bound &= t.free | about
         if (t, guards, bound) in seen:
             continue
         seen.add((t, guards, bound))
+        if len(seen) > MOST_CASES:
+            raise ValueError(f"more than {MOST_CASES} ways through nested selections")
         for owed in _own(t, guards, bound, facts):
             found.setdefault(owed)
         if t.op in COMPOSITES:
             stack.append((definition(t), guards, bound))
             continue
-        axis = binds(t)
+        axis, args = binds(t), t.args
+        if axis is not None and axis in about:
+            axis, args = _renamed(axis, args, about | bound)
         inner = bound | {axis} if axis is not None else bound
-        for place, a in enumerate(t.args):
+        for place, a in enumerate(args):
             extra = frozenset(((t.args[0], place == 1),)) if t.op == "where" and place else frozenset()
             stack.append((a, guards | extra, inner))
     return list(found)
 
 
+def _renamed(axis: Axis, args: tuple[Term, ...], taken: frozenset[Axis]) -> tuple[Axis, tuple[Term, ...]]:
+    """A binder under another name: its index isn't that of which the guards around it speak."""
+    fresh = first_free(axis.size, taken.union(*(a.free for a in args)))
+    return fresh, tuple(substitute(a, {axis: index(fresh)}) for a in args)
+
+
 def _own(t: Term, guards: frozenset[Guard], bound: frozenset[Axis], facts: Facts) -> list[Obligation]:
     owed = []
+    about = frozenset().union(*(g.free for g, _ in guards))
     need = _NEEDS.get(t.op)
     if need is not None and not facts.holds(need, t.args[0]):
-        owed.append(Obligation(need, t.args[0], guards, bound & t.args[0].free))
+        owed.append(Obligation(need, t.args[0], guards, bound & (t.args[0].free | about)))
     takes = t.op in _TAKES_MINUS_INFINITY or (t.op == "reduce" and t.attrs[0] in ("max", "min")) or t.op in COMPOSITES
     if not takes:
         for a in t.args:
             if a.sort != BOOL and not facts.real(a):
-                owed.append(Obligation("real", a, guards, bound & a.free))
+                owed.append(Obligation("real", a, guards, bound & (a.free | about)))
     return owed
 
 
