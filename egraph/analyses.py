@@ -7,10 +7,10 @@ Never here: a fact without a term from which `facts.py` derives it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from commute.theory.facts import ALL, NEG, NIL, POS, Facts
-from commute.theory.terms import BOOL, MINUS_ONE, Term, postorder
+from commute.theory.facts import ALL, MASKS, NEG, NIL, POS, Facts
+from commute.theory.terms import BOOL, MINUS_ONE, Term
 
 _TAG_BITS, _WEIGHT_BITS = 32, 20
 _TAG = (1 << _TAG_BITS) - 1
@@ -24,46 +24,66 @@ _WORST_RANK = {"positive": 0, "nonnegative": 2, "nonzero": 4}
 
 
 class Remembered(Facts):
-    """Facts that answer at once what they were asked before: search asks the same of the same terms again and again."""
+    """Facts that answer at once what they were asked before: search asks the same of the same terms again and again.
 
-    def __init__(self, given: Mapping[str, int]):
+    `granted` holds what the reference owes wherever it is defined, pairs (predicate, term): true of just these terms.
+    """
+
+    def __init__(self, given: Mapping[str, int], granted: Iterable[tuple[str, Term]] = ()):
         super().__init__(given)
-        self._answers: dict[Term, tuple[bool, bool, int]] = {}
+        self.granted = {term: MASKS[predicate] for predicate, term in granted}
 
-    def _answer(self, term: Term) -> tuple[bool, bool, int]:
-        found = self._answers.get(term)
-        if found is None:
-            found = (super().real(term), super().extended(term), super().signs(term))
-            self._answers[term] = found
-        return found
-
-    def real(self, term: Term) -> bool:
+    def signs(self, term: Term) -> int:
         """As in `Facts`."""
-        return self._answer(term)[0]
+        for t in _unknown(term, self._signs):
+            self._signs[t] = self._sign(t)
+        return self._signs[term]
 
-    def extended(self, term: Term) -> bool:
-        """As in `Facts`."""
-        return self._answer(term)[1]
+    def _level(self, term: Term) -> int:
+        for t in _unknown(term, self._real):
+            self._real[t] = self._real_node(t)
+        return self._real[term]
+
+    def shown(self, term: Term) -> int:
+        """The signs that the term can be a witness for: what can be read off it, or what is granted of it."""
+        return self.signs(term) & self.granted.get(term, ALL)
+
+    def holds(self, predicate: str, term: Term) -> bool:
+        """As in `Facts`, or granted."""
+        return super().holds(predicate, term) or self.granted.get(term, ALL) & ~MASKS.get(predicate, 0) == 0
+
+
+def _unknown(term: Term, known: Mapping[Term, int]) -> Iterator[Term]:
+    """The subterms that aren't known yet, arguments first; each must become known before the next is asked for."""
+    stack = [term]
+    while stack:
+        top = stack[-1]
+        missing = [] if top in known else [a for a in top.args if a not in known]
+        if missing:
+            stack.extend(missing)
+        else:
+            stack.pop()
+            if top not in known:
+                yield top
 
 
 class Keys:
     """The keys of terms under assumptions about the inputs; the tag sits in the low bits of each."""
 
-    def __init__(self, facts: Facts):
+    def __init__(self, facts: Remembered):
         self.facts = facts
         self._weights: dict[Term, int] = {}
 
     def weight(self, term: Term) -> int:
-        """How much a term holds: its nodes and the axes that each depends on, cut at a million; what could be split weighs more.
+        """How much a term holds: its nodes and the axes that each depends on; what could be split weighs more.
 
         So a class shows its split form (exp x · exp y, not exp(x + y)), in which sums and products see their atoms.
         """
         found = self._weights.get(term)
         if found is None:
-            for t in postorder(term):
-                if t not in self._weights:
-                    own = 1 + len(t.free) + (_KNOT if _knotted(t) else 0)
-                    self._weights[t] = min(_HEAVIEST, own + sum(self._weights[a] for a in t.args))
+            for t in _unknown(term, self._weights):
+                own = 1 + len(t.free) + (_KNOT if _knotted(t) else 0)
+                self._weights[t] = min(_HEAVIEST, own + sum(self._weights[a] for a in t.args))
             found = self._weights[term]
         return found
 
@@ -73,7 +93,7 @@ class Keys:
             level, rank = 0, 6
         else:
             level = 0 if self.facts.real(term) else 1 if self.facts.extended(term) else 2
-            rank = _SIGN_RANKS[self.facts.signs(term) or ALL]
+            rank = _SIGN_RANKS[self.facts.shown(term) or ALL]
         low = self.weight(term) << _TAG_BITS | tag
         return level << (_RANK + 8) | min(len(term.free), 255) << _RANK | low, rank << _RANK | low
 

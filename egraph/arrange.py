@@ -55,7 +55,7 @@ def _split(term: Term) -> tuple[Term, Term | None]:
 
 def _merge(left: Term, right: Term, steps: list[Step]) -> Term:
     """max(left, right) of two sorted writings as one."""
-    (x, more), (y, rest) = _split(left), _split(right)
+    (x, more), (y, _) = _split(left), _split(right)
     if y.digest < x.digest:
         _law("max_commutes", steps, x=left, y=right)
         return _merge(right, left, steps)

@@ -82,7 +82,7 @@ class Canon:
         self._witness: dict[tuple[str, Term], Term] = {}
         self._deadline = monotonic() + seconds
         self._limits = (steps, monomials)
-        self.products = Products(journal, self.known)
+        self.products = Products(journal, self.known, self.norm)
         self.reductions = Reductions(self)
         self.functions = Functions(self)
         self.extremes = Extremes(self)

@@ -107,6 +107,12 @@ class Encoding:
         """Tell egglog that two terms are equal."""
         self.rows["new_equal"].append((self.tag(left), self.tag(right)))
 
+    def take(self) -> tuple[list[str], dict[str, list[tuple[int, ...]]]]:
+        """The commands and rows that egglog hasn't seen; they count as seen from now on."""
+        commands, rows = self.commands, self.rows
+        self.commands, self.rows = [], defaultdict(list)
+        return commands, rows
+
     def axis(self, axis: Axis) -> int:
         """The number of an axis."""
         if axis not in self._axis_ids:
@@ -160,9 +166,12 @@ def _declaration(shape: Shape) -> str:
 """
     if not xs:
         return text
-    return text + f"""
+    return (
+        text
+        + f"""
 (relation seen_{name} ({ints}))
 (rule ((= e {node}) {seen("rep")}) ((seen_{name} {row})) :ruleset find)
 (rule ((= e {node}) {seen("sig")}) ((seen_{name} {row})) :ruleset find)
 (rule ((seen_{name} {row})) ((delete (seen_{name} {row}))) :ruleset clear)
 """
+    )

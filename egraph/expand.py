@@ -42,8 +42,10 @@ def proposals(term: Term, facts: Facts) -> Iterator[Step]:
         yield Step("index", term, simplify(term))
     if term.op in ("add", "mul") and facts.real(term):
         yield from _ring(term)
-    elif term.op == "max":
-        yield from arranged(term, facts)
+    elif term.op in ("max", "min"):
+        yield from _aligned(term, facts)
+        if term.op == "max":
+            yield from arranged(term, facts)
     elif term.op == "reduce":
         yield from _reduction(term, facts)
 
@@ -110,21 +112,45 @@ def _beside(pair: Term, rest: Monomial, coefficient: Fraction) -> Term:
 
 def _factored(poly: Poly) -> Iterator[Term]:
     """A sum with its common factor in front, and without the number that all its coefficients share."""
-    powers = dict(next(iter(poly)))
-    for monomial in poly:
-        here = dict(monomial)
-        powers = {a: min(e, here[a]) for a, e in powers.items() if a in here}
-    common = tuple((a, powers[a]) for a, _ in next(iter(poly)) if a in powers)
+    common = _common(poly)
     for number in {Fraction(1), _content(poly)}:
         if common or number != 1:
             rest = poly_term({_without(m, common): c / number for m, c in poly.items()})
             yield mul(monomial_term(common, number), rest)
 
 
+def _common(poly: Poly) -> Monomial:
+    """The greatest product of atoms that divides every monomial."""
+    powers = dict(next(iter(poly)))
+    for monomial in poly:
+        here = dict(monomial)
+        powers = {a: min(e, here[a]) for a, e in powers.items() if a in here}
+    return tuple((a, powers[a]) for a, _ in next(iter(poly)) if a in powers)
+
+
 def _content(poly: Poly) -> Fraction:
     """The coefficient that all monomials share, else 1."""
     numbers = set(poly.values())
     return numbers.pop() if len(numbers) == 1 else Fraction(1)
+
+
+def _aligned(term: Term, facts: Facts) -> Iterator[Step]:
+    """The two sides of a maximum with what they share last as a summand, and first as a factor."""
+    try:
+        left, right = (poly_of(a, 4 * MONOMIALS) for a in term.args)
+    except TooLarge:
+        return
+    if not left or not right or len(left) + len(right) > MONOMIALS or not all(facts.real(a) for a in term.args):
+        return
+    shared = {m: c for m, c in left.items() if right.get(m) == c}
+    common = _common({**left, **right})
+    for side, poly in zip(term.args, (left, right), strict=True):
+        if shared and side is not poly_term(shared):
+            rest = {m: c for m, c in poly.items() if m not in shared}
+            yield from _ring_step(side, add(poly_term(rest), poly_term(shared)))
+        if common:
+            rest = {_without(m, common): c for m, c in poly.items()}
+            yield from _ring_step(side, mul(monomial_term(common), poly_term(rest)))
 
 
 # --- reductions ------------------------------------------------------------------------------------------------------

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from commute.egraph.selecting import lead_of
 from commute.theory.ops import add, maximum, mul, sub
-from commute.theory.polynomial import UNIT, Poly, monomial_key, plus, poly_of, poly_term
+from commute.theory.polynomial import UNIT, Poly, plus, poly_of, poly_term
 from commute.theory.terms import EXT, NINF, ZERO, Term, const
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ class Extremes:
             if EXT in (x.sort, y.sort):
                 return t
             return self.canon.norm(law("min_by_max", {"x": x, "y": y}).rhs)
+        left, right = self.canon.functions.as_exp(x), self.canon.functions.as_exp(y)
+        if left is not None and right is not None:
+            return self.canon.norm(law("exp_max", {"x": left, "y": right}).lhs)
         ordered = self._insert_all(x, y)
         if ordered.op != "max" or EXT in (ordered.args[0].sort, ordered.args[1].sort) or ordered.sort == EXT:
             return ordered
@@ -47,8 +51,7 @@ class Extremes:
         gap = plus(left, right, -1)
         if not (set(left) <= {UNIT} or set(right) <= {UNIT} or _proportional(left, right)):
             return None
-        lead = max((m for m in gap if m != UNIT), key=lambda m: (all(a.op != "max" for a, _ in m), monomial_key(m)))
-        if gap[lead] < 0:
+        if lead_of(gap) < 0:
             law("max_commutes", {"x": x, "y": y})
             x, y, gap = y, x, {m: -c for m, c in gap.items()}
         difference = poly_term(gap)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from commute.theory.ops import add, log, mul, neg, recip, sqrt
+from commute.theory.ops import add, exp, log, mul, neg, recip, sqrt
 from commute.theory.polynomial import monomial_key, monomial_term, poly_of, poly_term
 from commute.theory.terms import EXT, MINUS_ONE, NINF, Term, const
 
@@ -61,6 +61,24 @@ class Functions:
         if x.sort == EXT:
             return t
         return self._exp_of_log(t) or t
+
+    def as_exp(self, x: Term) -> Term | None:
+        """The exponent of a product of exponentials, where x is one; exp of it has x as its normal form."""
+        if x.sort == EXT:
+            return None
+        poly = poly_of(x)
+        if len(poly) != 1 or next(iter(poly.values())) != 1:
+            return None
+        ((monomial, _),) = poly.items()
+        if not monomial or any(a.op != "exp" or a.args[0].sort == EXT for a, _ in monomial):
+            return None
+        total: Term | None = None
+        for a, e in monomial:
+            for _ in range(e):
+                total = a.args[0] if total is None else add(total, a.args[0])
+        assert total is not None
+        total = self.canon.norm(total)
+        return total if self.canon.norm(exp(total)) is x else None
 
     def _exp_of_log(self, t: Term) -> Term | None:
         """exp(c·log x) for c = 1, -1, 1/2, -1/2."""

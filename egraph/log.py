@@ -28,7 +28,7 @@ class Log:
         if self.knows(step):
             return False
         pair = (step.lhs, step.rhs)
-        self._known.update((pair, pair[::-1]))
+        self._known.update((pair, (step.rhs, step.lhs)))
         self.steps.append(step)
         self._encoding.equal(*pair)
         return True

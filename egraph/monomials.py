@@ -6,10 +6,11 @@ L·1/P -> 1 - (P-L)·1/P where L is the leading monomial of P.  To add here: a l
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 from commute.egraph.journal import Journal
-from commute.theory.ops import add, exp, mul
+from commute.theory.ops import add, exp, indicator, lt, maximum, mul, recip
 from commute.theory.polynomial import (
     UNIT,
     Monomial,
@@ -43,9 +44,10 @@ def direction(atom: Term) -> tuple[Monomial, Fraction] | None:
 class Products:
     """Combines factors; `known(predicate, term)` gives a witness that the predicate holds of the term, or None."""
 
-    def __init__(self, journal: Journal, known):
+    def __init__(self, journal: Journal, known: Callable[[str, Term], Term | None], norm: Callable[[Term], Term]):
         self.journal = journal
         self.known = known
+        self.norm = norm
         self._memo: dict[Monomial, Term] = {}
 
     def normal(self, poly: Poly, written: Term) -> Term:
@@ -98,6 +100,9 @@ class Products:
             if e > 1 and is_indicator(atom):
                 step = self.journal.law("indicator_square", {"c": atom.args[0]})
                 return ((atom, 2),), step.lhs, step.rhs
+            found = self._decide(atom, powers) if is_indicator(atom) else None
+            if found is not None:
+                return found
             if e > 1 and atom.op == "sqrt":
                 witness = self.known("nonnegative", atom.args[0])
                 if witness is not None:
@@ -112,6 +117,32 @@ class Products:
                 seen[key] = atom
         inverses = (self._cancel(atom, powers) for atom, _ in monomial if atom.op == "recip")
         return next((found for found in inverses if found is not None), None)
+
+    def _decide(self, atom: Term, powers: dict[Term, int]) -> tuple[Monomial, Term, Term] | None:
+        """[0 < x] or [x = 0] beside something that depends on the sign of x."""
+        c = atom.args[0]
+        if c.op == "lt" and c.args[0] is ZERO:
+            x, others = c.args[1], {"indicator_positive_part": maximum(c.args[1], ZERO)}
+        elif c.op == "eq" and c.args[1] is ZERO:
+            x = c.args[0]
+            others = {
+                "indicator_zero_part": maximum(x, ZERO),
+                "indicator_zero_recip": recip(x),
+                "indicators_disjoint": indicator(lt(ZERO, x)),
+            }
+        else:
+            return None
+        for law, other in others.items():
+            if powers.get(other):
+                step = self.journal.law(law, {"x": x})
+                before = mul(atom, other)
+                self.journal.computed("ring", before, step.lhs)
+                return times(((atom, 1),), ((other, 1),)), before, step.rhs
+        poly = poly_of(x)
+        if len(poly) != 1 or next(iter(poly.values())) != 1 or not all(powers.get(a, 0) >= e for a, e in next(iter(poly))):
+            return None
+        step = self.journal.law("indicator_times_itself" if c.op == "lt" else "indicator_of_zero", {"x": x})
+        return times(((atom, 1),), next(iter(poly))), step.lhs, self.norm(step.rhs)
 
     def _merge_exp(self, left: Term, right: Term) -> tuple[Monomial, Term, Term]:
         step = self.journal.law("exp_sum", {"x": left.args[0], "y": right.args[0]})

@@ -147,10 +147,14 @@ def _worth_reversing(law: Law) -> bool:
 def operators_of(*terms: Term) -> frozenset[str]:
     """The operators of terms and of the composites in them, and those of arithmetic, which are never new."""
     found = {"add", "mul", "const", "recip", "hole"}
+    seen: set[Term] = set()
     stack = list(terms)
-    for t in stack:
-        for node in postorder(t):
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
             found.add(f"{node.attrs[0]}_over" if node.op == "reduce" else node.op)
+            stack.extend(node.args)
             if node.op in COMPOSITES:
                 stack.append(definition(node))
     return frozenset(found)

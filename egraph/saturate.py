@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from pathlib import Path
 
-from egglog.bindings import EGraph, EggSmolError
+from egglog.bindings import EggSmolError, EGraph
 
 from commute.egraph.analyses import Keys, Remembered, tag_of
 from commute.egraph.encode import Encoding, Shape
@@ -54,8 +54,8 @@ class Saturation:
 class Engine:
     """One e-graph: egglog, the encoding of its terms, its rules and its log."""
 
-    def __init__(self, facts: Facts, laws: Sequence[Law], goals: Sequence[tuple[Term, Term]]):
-        self.facts = Remembered(facts.given)
+    def __init__(self, facts: Remembered, laws: Sequence[Law], goals: Sequence[tuple[Term, Term]]):
+        self.facts = facts
         self.keys = Keys(self.facts)
         self.encoding = Encoding(self.keys)
         self.log = Log(self.encoding)
@@ -63,8 +63,7 @@ class Engine:
         self.encoding.commands += [rule.text(self.encoding) for rule in self.rules]
         self.phase = 0
         self.heaviest = 60 + 3 * max((self.keys.weight(t) for goal in goals for t in goal), default=0)
-        self._folder = tempfile.TemporaryDirectory(prefix="commute-")
-        self._egraph = EGraph(fact_directory=self._folder.name)
+        self._egraph = EGraph()
         self._waiting: list[tuple[int, int, Step]] = []
         self._expanded: set[Term] = set()
         self._seen: set[tuple[str, tuple[int, ...]]] = set()
@@ -86,13 +85,13 @@ class Engine:
 
     def load(self) -> None:
         """Hand new shapes and terms to egglog."""
-        rows, self.encoding.rows = self.encoding.rows, type(self.encoding.rows)(list)
-        commands, self.encoding.commands = self.encoding.commands, []
-        for relation, lines in rows.items():
-            text = "\n".join("\t".join(map(str, line)) for line in lines)
-            Path(self._folder.name, f"{relation}.tsv").write_text(text)
-            commands.append(f'(input {relation} "{relation}.tsv")')
-        self.run("\n".join([*commands, "(run load 1)"]))
+        commands, rows = self.encoding.take()
+        with tempfile.TemporaryDirectory(prefix="commute-") as folder:
+            for relation, lines in rows.items():
+                path = Path(folder, f"{relation}.tsv")
+                path.write_text("\n".join("\t".join(map(str, line)) for line in lines))
+                commands.append(f'(input {relation} "{path}")')
+            self.run("\n".join([*commands, "(run load 1)"]))
         self.mirror = Mirror(self._egraph, self.encoding)
 
     def table(self, name: str) -> list[tuple[int, ...]]:
@@ -178,13 +177,21 @@ class Engine:
             for rule, row in self._blocked:
                 self._free(rule, row)
             self._blocked.clear()
-        if self.phase == 2:
-            self.rules += self._late
-            self.encoding.commands += [rule.text(self.encoding) for rule in self._late]
-            self.load()
+        elif self._admit():
+            return True
         elif self.phase > 2:
             self.heaviest *= 2
         return self.phase <= 2 or bool(self._waiting)
+
+    def _admit(self) -> bool:
+        """Let those late rules in whose operators the e-graph has; whether there were any."""
+        present = frozenset(operators_of(*self._expanded)) | {t.op for t in self.encoding.terms if not t.args}
+        ready = [rule for rule in self._late if operators_of(rule.pattern) <= present]
+        self._late = [rule for rule in self._late if rule not in ready]
+        self.rules += ready
+        self.encoding.commands += [rule.text(self.encoding) for rule in ready]
+        self.load()
+        return bool(ready)
 
     def reached(self) -> set[int]:
         """The numbers of the goals that are reached."""
@@ -200,30 +207,39 @@ def saturate(
     nodes: int = 50_000,
     rounds: int = 30,
     laws: Sequence[Law] | None = None,
+    granted: Iterable[tuple[str, Term]] = (),
 ) -> Saturation:
     """Search for equations that make the two terms of each goal equal, until all are or a budget is spent.
 
-    `laws` replaces the laws of the house; computed steps are always tried.  Time is checked between rounds and between steps.
+    `laws` replaces the laws of the house; computed steps are always tried.  `granted` holds what the reference owes where it
+    is defined, pairs (predicate, term).  Time is checked between rounds and between steps.
     """
     start = time.perf_counter()
-    engine = Engine(facts, default_laws() if laws is None else laws, goals)
+    known = Remembered(facts.given, granted)
+    engine = Engine(known, default_laws() if laws is None else laws, goals)
     for i, (left, right) in enumerate(goals):
         engine.encoding.rows["goal"].append((i, engine.encoding.tag(left), engine.encoding.tag(right)))
-    deadline, count, stopped = start + seconds, 0, ""
-    while not stopped:
-        engine.load()
-        reached, enodes = engine.reached(), engine.enodes()
-        stopped = _budget(len(reached) == len(goals) > 0, enodes > nodes, count >= rounds, time.perf_counter() > deadline)
-        if not stopped:
-            count += 1
-            engine.find(deadline)
-            while not engine.fire(deadline) and time.perf_counter() < deadline:
-                if not engine.next_phase():
-                    stopped = "saturated"
-                    break
-                engine.find(deadline)
+    stopped, count = _rounds(engine, len(goals), start + seconds, nodes, rounds)
+    reached = engine.reached()
     found = [i in reached for i in range(len(goals))]
-    return Saturation(found, engine.log.steps, stopped, enodes, count, time.perf_counter() - start, engine)
+    return Saturation(found, engine.log.steps, stopped, engine.enodes(), count, time.perf_counter() - start, engine)
+
+
+def _rounds(engine: Engine, goals: int, deadline: float, nodes: int, rounds: int) -> tuple[str, int]:
+    """Run rounds until there is a reason to stop; the reason and how many rounds there were."""
+    count = 0
+    while True:
+        engine.load()
+        done = len(engine.reached()) == goals > 0
+        stopped = _budget(done, engine.enodes() > nodes, count >= rounds, time.perf_counter() > deadline)
+        if stopped:
+            return stopped, count
+        count += 1
+        engine.find(deadline)
+        while not engine.fire(deadline) and time.perf_counter() < deadline:
+            if not engine.next_phase():
+                return "saturated", count
+            engine.find(deadline)
 
 
 def _budget(goal: bool, nodes: bool, rounds: bool, late: bool) -> str:

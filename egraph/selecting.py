@@ -6,12 +6,13 @@ Selections that may be -inf stay as they are until exp or max meets them.  To ad
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from commute.egraph.monomials import is_indicator
 from commute.theory.index import simplify
 from commute.theory.ops import add, eq, indicator, lnot, lt, mul, sub
-from commute.theory.polynomial import Poly, monomial_key, plus, poly_of, poly_term
+from commute.theory.polynomial import UNIT, Poly, monomial_key, monomial_term, plus, poly_of, poly_term, product
 from commute.theory.terms import BOOL, EXT, FALSE, INT, MINUS_ONE, NINF, ONE, TRUE, ZERO, Term, const, rebuild
 
 if TYPE_CHECKING:
@@ -40,24 +41,30 @@ class Selecting:
         return self._clipped(c, a, b) or norm(step.rhs)
 
     def _clipped(self, c: Term, a: Term, b: Term) -> Term | None:
-        """where(0 < P, a, b) with a - b = q·P, q a number: b + q·max(P, 0), by [0 < P]·P = max(P, 0)."""
-        if c.op != "lt" or c.args[0].sort == BOOL or all(x.sort == INT for x in c.args):
+        """where(c, a, b) with c about the sign of P and a - b = q·P: [0 < P]·P = max(P, 0) and [P = 0]·P = 0."""
+        norm, law = self.canon.norm, self.journal.law
+        if c.op not in ("lt", "le") or c.args[0].sort == BOOL or all(x.sort == INT for x in c.args):
             return None
-        below = self.canon.norm(sub(c.args[1], c.args[0]))
-        gap, poly = plus(poly_of(a), poly_of(b), -1), poly_of(below)
-        if not poly or set(gap) != set(poly):
+        mask = norm(indicator(c))
+        parts = poly_of(mask)
+        signs = {m[0][0]: k for m, k in parts.items() if len(m) == 1 and m[0][1] == 1 and is_indicator(m[0][0])}
+        subjects = {_subject(i) for i in signs}
+        if len(signs) + (UNIT in parts) != len(parts) or len(subjects) != 1:
             return None
-        ratios = {gap[m] / poly[m] for m in poly}
-        if len(ratios) != 1:
+        (subject,) = subjects
+        gap = plus(poly_of(a), poly_of(b), -1)
+        ratio = None if subject is None else _ratio(gap, poly_of(subject))
+        if subject is None or ratio is None:
             return None
-        q = ratios.pop()
-        law = self.journal.law
-        law("lt_by_difference", {"x": c.args[0], "y": c.args[1]})
-        step = law("indicator_times_itself", {"x": below})
-        mask = indicator(c)
-        before = add(mul(mask, a), mul(sub(const(1), mask), b))
-        split = self.journal.computed("ring", before, add(b, mul(const(q), mul(mask, below))))
-        return self.canon.norm(add(b, mul(const(q), step.rhs))) if split is not None else None
+        share, q = monomial_term(UNIT, parts.get(UNIT, 0)), poly_term(ratio)
+        split, joined = add(b, mul(share, poly_term(gap))), add(b, mul(share, poly_term(gap)))
+        for i, k in signs.items():
+            name = "indicator_times_itself" if i.args[0].op == "lt" else "indicator_of_zero"
+            step = law(name, {"x": subject})
+            split = add(split, mul(mul(monomial_term(UNIT, k), q), step.lhs))
+            joined = add(joined, mul(mul(monomial_term(UNIT, k), q), step.rhs))
+        self.journal.computed("ring", add(mul(mask, a), mul(sub(ONE, mask), b)), split)
+        return norm(joined)
 
     def normal(self, t: Term) -> Term:
         """The normal form of a where or of a truth value over arguments in normal form."""
@@ -122,14 +129,17 @@ class Selecting:
             self.journal.computed("ring", difference, mul(MINUS_ONE, opposite))
             return law("lt_zero_false", {"x": opposite}, witnesses={"x": witness}).rhs
         found = self.canon.positive_content([poly])
-        if found is not None and self.canon.known("positive", found[0]) is not None:
-            scale, witness, (rest,) = found
-            positive = self.canon.known("positive", scale)
-            assert positive is not None
+        positive = self.canon.known("positive", found[0]) if found is not None else None
+        if found is not None and positive is not None:
+            scale, _, (rest,) = found
             self.journal.computed("ring", difference, mul(scale, rest))
             law("lt_zero_scale", {"c": scale, "x": rest}, witnesses={"c": positive})
-            return indicator(lt(ZERO, rest))
-        return indicator(lt(ZERO, difference))
+            difference, poly = rest, poly_of(rest)
+        if lead_of(poly) > 0:
+            return indicator(lt(ZERO, difference))
+        opposite = poly_term({m: -c for m, c in poly.items()})
+        self.journal.computed("ring", difference, mul(MINUS_ONE, opposite))
+        return norm(law("sign_of_negative", {"x": opposite}).rhs)
 
     def _zero(self, x: Term, y: Term) -> Term:
         """[x = y] as [P = 0], P with leading coefficient 1."""
@@ -142,6 +152,9 @@ class Selecting:
             self.journal.computed("ring", difference, mul(const(lead), rest))
             law("eq_zero_scale", {"c": const(lead), "x": rest})
             difference = rest
+        witness = self.canon.known("nonzero", difference)
+        if witness is not None:
+            return law("eq_zero_false", {"x": difference}, witnesses={"x": witness}).rhs
         return indicator(eq(difference, ZERO))
 
     def add(self, t: Term) -> Term:
@@ -156,3 +169,30 @@ class Selecting:
         if x.op == "where" and x.sort == EXT:
             return norm(law("add_where", {"c": x.args[0], "x": x.args[1], "y": x.args[2], "z": y}).rhs)
         return t
+
+
+def lead_of(poly: Poly) -> Fraction:
+    """The leading coefficient: of the monomial without maxima that comes last, so that a sum and its clips agree on it."""
+    return poly[max(poly, key=lambda m: (bool(m), all(a.op != "max" for a, _ in m), monomial_key(m)))]
+
+
+def _subject(mask: Term) -> Term | None:
+    """The x of [0 < x] or [x = 0]."""
+    c = mask.args[0]
+    if c.op == "lt" and c.args[0] is ZERO:
+        return c.args[1]
+    return c.args[0] if c.op == "eq" and c.args[1] is ZERO else None
+
+
+def _ratio(whole: Poly, part: Poly) -> Poly | None:
+    """The monomial q with q·part = whole, where there is one."""
+    if not whole or len(whole) != len(part):
+        return None
+    top, below = max(whole, key=monomial_key), max(part, key=monomial_key)
+    powers = dict(top)
+    for a, e in below:
+        powers[a] = powers.get(a, 0) - e
+    if any(e < 0 for e in powers.values()):
+        return None
+    q: Poly = {tuple(sorted(((a, e) for a, e in powers.items() if e), key=lambda p: p[0].digest)): whole[top] / part[below]}
+    return q if product(q, part) == whole else None

@@ -16,8 +16,8 @@ from commute.egraph.naming import Shapes, canonical_order
 from commute.theory.axes import Axis, first_free
 from commute.theory.ops import add, mul, size_value, total
 from commute.theory.polynomial import UNIT, Monomial, monomial_term, plus, poly_of, poly_term, times
-from commute.theory.schemas import in_range, solved
-from commute.theory.terms import EXT, INT, ONE, Term, index, reduce, substitute
+from commute.theory.schemas import in_range, reversed_sum, solved
+from commute.theory.terms import EXT, INT, ONE, Term, index, postorder, reduce, substitute
 
 if TYPE_CHECKING:
     from commute.egraph.canon import Canon
@@ -66,7 +66,11 @@ class Reductions:
         known = self.canon.memo.get(whole)
         if known is not None:
             return known
-        result = self._select(axis, inside) or self._contract(axis, inside)
+        if _direction(axis, monomial_term(inside)) < 0:
+            turned = self.journal.computed("reverse", whole, reversed_sum(whole))
+            result = self.canon.norm(turned)
+        else:
+            result = self._select(axis, inside) or self._contract(axis, inside)
         self.canon.memo[whole] = result
         return result
 
@@ -238,6 +242,9 @@ class Reductions:
             return self._max_nest(whole)
         if body.sort == EXT:
             return self._renamed("max", [axis], body)
+        exponent = self.canon.functions.as_exp(body)
+        if exponent is not None:
+            return self.canon.norm(self.journal.law("exp_over_max", {"x": exponent}, {"k": axis}).rhs)
         return self._max_real(axis, body)
 
     def _max_nest(self, whole: Term) -> Term:
@@ -267,6 +274,18 @@ class Reductions:
             step = self.journal.law("max_over_scale", {"c": scale, "x": rest[0]}, {"k": axis}, {"c": witness})
             return self.canon.norm(mul(scale, self.canon.norm(step.rhs.args[1])))
         return self._renamed("max", [axis], body)
+
+
+def _direction(axis: Axis, body: Term) -> int:
+    """How often arrays are read forwards along the axis, less how often backwards."""
+    forward = 0
+    for t in postorder(body):
+        if t.op == "input" and axis in t.free:
+            for i in t.args:
+                for m, c in poly_of(i).items():
+                    if any(a.op == "axis" and a.attrs[0] == axis for a, _ in m):
+                        forward += 1 if c > 0 else -1
+    return forward
 
 
 def poly_monomial(term: Term) -> Monomial:
