@@ -53,6 +53,9 @@ def test_rows_of_sizes() -> None:
     assert {"n": 1, "d": 1} in rows
     assert any(r["n"] == 1 and r["d"] > 1 for r in rows)
     assert len({tuple(r.items()) for r in rows}) == len(rows)
+    many = [f"s{i}" for i in range(12)]
+    first = size_rows(many)[:2]
+    assert all(any(r[a] != r[b] for r in first) for a in many for b in many if a < b)
     assert all(r["n"] == 6 for r in size_rows(["n", "d"], ROWS, fixed={"n": 6}))
     even = size_rows(["n", "d"], ROWS, constraints=lambda row: row["n"] % 2 == 0)
     assert even and all(r["n"] % 2 == 0 for r in even)

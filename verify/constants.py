@@ -11,6 +11,7 @@ from fractions import Fraction
 from math import lcm
 
 from commute.theory.terms import Term, postorder
+from commute.verify.evaluate import schedule
 
 Powers = dict[int | str, Fraction]
 
@@ -106,12 +107,49 @@ def _factors(number: int) -> list[tuple[int, int]]:
     return [*found, (number, 1)] if number > 1 else found
 
 
-def depth(terms: Sequence[Term]) -> int:
-    """How deep exps nest, one more where a result has logarithms (results are then compared under exp)."""
-    found: dict[Term, int] = {}
-    for t in postorder(*terms):
-        found[t] = max((found[a] for a in t.args), default=0) + (t.op in ("exp", "tanh"))
-    return max(found[t] + has_log(t) for t in terms)
+def depth(terms: Sequence[Term], sizes: Mapping[str, int], deepest: int) -> int:
+    """How deep exps nest; where results have logarithms, also under one more exp, if that is not too deep."""
+    found: dict[tuple[str, Term, Fraction], int] = {}
+
+    def parts(key: tuple[str, Term, Fraction]) -> list[tuple[str, Term, Fraction]]:
+        kind, t, scale = key
+        if kind == "exp":
+            return consumed(t, scale, sizes) or [("res", t, Fraction(1))]
+        if t.op in ("exp", "tanh"):
+            return [("exp", t.args[0], Fraction(1 if t.op == "exp" else 2))]
+        return [("res", a, Fraction(1)) for a in t.args]
+
+    def measure(roots: Sequence[tuple[str, Term, Fraction]]) -> int:
+        for key in schedule(roots, parts, found):
+            plain = key[0] == "exp" and consumed(key[1], key[2], sizes) is None
+            found[key] = max((found[k] for k in parts(key)), default=0) + plain
+        return max(found[r] for r in roots)
+
+    least = measure([("res", t, Fraction(1)) for t in terms])
+    scale = log_scale(terms, sizes)
+    under = [("exp", t, s) for t in terms if has_log(t) for s in {Fraction(1), scale}]
+    more = measure(under) if under else 0
+    return max(least, more) if more <= deepest else least
+
+
+def consumed(t: Term, scale: Fraction, sizes: Mapping[str, int]) -> list[tuple[str, Term, Fraction]] | None:
+    """How exp(scale * t) is made of exps of its parts, where t has logarithms that exp may consume; else None."""
+    if not has_log(t):
+        return None
+    if t.op == "log":
+        return [("res", t.args[0], Fraction(1))] if scale.denominator == 1 else None
+    if t.op in ("add", "max", "min"):
+        return [("exp", a, scale) for a in t.args]
+    if t.op == "where":
+        return [("exp", a, scale) for a in t.args[1:]]
+    if t.op == "reduce" and t.attrs[0] != "prod":
+        return [("exp", t.args[0], scale)]
+    if t.op == "mul":
+        for factor, rest in (t.args, t.args[::-1]):
+            number = rational(factor, sizes)
+            if number:
+                return [("exp", rest, scale * number)]
+    return None
 
 
 _logs: dict[Term, bool] = {}

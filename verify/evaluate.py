@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import prod
 from typing import Any, Protocol, TypeVar
 
@@ -115,9 +116,14 @@ def schedule(roots: Iterable[Key], children: Callable[[Key], Iterable[Key]], don
     return order
 
 
+@lru_cache(maxsize=65536)
+def _ordered(axes: frozenset[Axis]) -> tuple[Axis, ...]:
+    return tuple(sorted(axes, key=lambda a: a.key))
+
+
 def ordered(axes: Iterable[Axis]) -> tuple[Axis, ...]:
     """Axes in the one order in which arrays carry them."""
-    return tuple(sorted(set(axes), key=lambda a: a.key))
+    return _ordered(frozenset(axes))
 
 
 def aligned(value: Array, own: Sequence[Axis], target: Sequence[Axis]) -> Array:
@@ -283,7 +289,7 @@ class Reader:
             dim = 1 + over.index(axis)
             if value.shape[dim] != axis.size.at(self.sizes):
                 value = np.broadcast_to(value, [*value.shape[:dim], axis.size.at(self.sizes), *value.shape[dim + 1 :]])
-            if value.dtype.kind in "ib" and kind != "prod":
+            if value.dtype.kind in "ib" and (kind != "prod" or _small_product(value, dim)):
                 value = _INT_REDUCE[kind](value, axis=dim, keepdims=True)
             else:
                 value = self.domain.reduce(kind, self.real(value), dim)
@@ -326,6 +332,12 @@ def _overflows(op: str, args: list[Array]) -> bool:
     return (sides[0] * sides[1] if op == "mul" else sides[0] + sides[1]) >= 2**62
 
 
+def _small_product(value: Array, dim: int) -> bool:
+    """Whether a product of whole numbers along a dimension surely fits into 64 bits."""
+    top = max(abs(int(value.min())), abs(int(value.max())), 1) if value.size else 1
+    return top ** value.shape[dim] < 2**62
+
+
 def _integers(op: str, x: Array, y: Array) -> Array:
     x, y = (a.astype(np.int64) if a.dtype.kind == "b" else a for a in (x, y))
     if op in _INTEGER:
@@ -334,5 +346,3 @@ def _integers(op: str, x: Array, y: Array) -> Array:
         raise Unsupported(op)
     divisor = np.where(y == 0, 1, y)
     return np.where(y == 0, 0, np.floor_divide(x, divisor) if op == "floordiv" else np.mod(x, divisor))
-
-

@@ -8,8 +8,10 @@ below 2^50, so that a product is a*b - floor(a*b/p)*p in 64 bits.  Never here: t
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,9 @@ TOP_BITS, STEP_BITS = 49, 7
 WINDOW = 8
 DEEPEST = 4
 """The most primes below the first: how deep exps may nest."""
+
+PATIENCE = 2.0
+"""Seconds to look for one tower."""
 
 _WITNESSES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
 
@@ -57,7 +62,8 @@ class Tower:
 
 def tower(depth: int, square: Sequence[int], with_log2: bool, rng: random.Random) -> Tower:
     """A random tower for exps nested `depth` deep, in which the primes `square` have roots, and g^log(2) = 2."""
-    while True:
+    started = time.monotonic()
+    while time.monotonic() < started + PATIENCE:
         bits = TOP_BITS - STEP_BITS * depth
         bottom = rng.randrange(2 ** (bits - 1), 2**bits) | 1
         if not is_prime(bottom) or not _has_roots(bottom, square):
@@ -70,6 +76,14 @@ def tower(depth: int, square: Sequence[int], with_log2: bool, rng: random.Random
             primes.insert(0, above)
         if len(primes) == depth + 1:
             return _complete(primes, square, with_log2, rng)
+    raise TimeoutError(f"no tower of {depth + 1} primes with roots of {', '.join(map(str, square))} in {PATIENCE:g} s")
+
+
+@lru_cache(maxsize=64)
+def random_towers(depth: int, square: tuple[int, ...], with_log2: bool, count: int, seed: int) -> list[Tower]:
+    """Several towers, the same for the same seed: other sizes of one question may use them again."""
+    rng = random.Random(seed)
+    return [tower(depth, square, with_log2, rng) for _ in range(count)]
 
 
 def _has_roots(p: int, square: Sequence[int]) -> bool:
@@ -172,11 +186,12 @@ class Field:
         return result
 
     def inverse(self, a: Array) -> Array:
-        """1 / a, and 0 for 0: a to the p - 2, draw by draw."""
-        result = np.empty_like(np.broadcast_to(a, (len(self.primes), *a.shape[1:])))
-        for i, p in enumerate(self.primes):
-            one = Field([p], None)
-            result[i] = one.power(a[i if a.shape[0] > 1 else 0][None], p - 2)[0]
+        """1 / a, and 0 for 0: a to the p - 2."""
+        result, square = np.ones_like(a), a
+        for bit in range(max(self.primes).bit_length()):
+            wanted = ((self.shaped(a.ndim) - 2) >> bit) & 1
+            result = np.where(wanted == 1, self.mul(result, square), result)
+            square = self.mul(square, square)
         return result
 
     def sum(self, a: Array, dim: int) -> Array:

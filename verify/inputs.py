@@ -126,7 +126,10 @@ def size_rows(
     constraints: Callable[[Mapping[str, int]], bool] | None = None,
     count: int = 24,
 ) -> list[dict[str, int]]:
-    """Rows of sizes, cheap and telling first: all different, each 1 in turn, all 1, equal, sizes that don't divide."""
+    """Rows of sizes, cheap and telling first: different ones, all 1, equal, each 1 in turn, sizes that don't divide.
+
+    Any two of up to 20 symbols differ in one of the first two rows.
+    """
     fixed = dict(fixed or {})
     seen: list[dict[str, int]] = []
 
@@ -149,7 +152,7 @@ def size_rows(
 
 
 def _patterns(symbols: Sequence[str]) -> Iterator[dict[str, int]]:
-    cycles = [(2, 3, 4, 5), (3, 2, 5, 4), (3, 4, 2, 3)]
+    cycles = [(2, 3, 4, 5), (3, 2, 5, 4, 6), (4, 2, 3)]
     for cycle in cycles:
         yield {s: cycle[i % len(cycle)] for i, s in enumerate(symbols)}
     yield dict.fromkeys(symbols, 1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -85,17 +86,18 @@ def refute(
     budget_seconds: float = 5.0,
     constraints: Callable[[Sizes], bool] | None = None,
     seed: int = 0,
+    hints: Sequence[tuple[Sizes, Inputs]] = (),
 ) -> Counterexample | None:
     """An input, shrunk, at which the candidate's result differs from the reference's, or None.
 
-    `terms` are (reference, candidate) pairs, one a result.  Where the reference is NaN or infinite nothing is compared.  A
+    `terms` are (reference, candidate) pairs, one a result; `hints` are sizes and inputs to try first.  Where the reference is NaN or infinite nothing is compared.  A
     candidate that is NaN where the reference is a number comes back only if no other difference is found: its
     `candidate` value is NaN.
     """
     question = Question(reference_fn, candidate_fn, specs, symbols, assume, fixed_sizes, terms, constraints, seed)
     question.deadline = time.monotonic() + budget_seconds
     undefined: tuple[Sizes, Inputs, Difference] | None = None
-    for sizes, inputs in _trials(question):
+    for sizes, inputs in chain(hints, _trials(question)):
         found = compare(question, inputs)
         if found is None or (found.undefined and undefined) or not question.confirmed(found, sizes, inputs):
             continue

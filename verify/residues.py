@@ -19,9 +19,9 @@ from commute.theory.axes import Axis
 from commute.theory.ops import sub
 from commute.theory.terms import EXT, ZERO, Term
 from commute.verify.ball import Undecided, balls
-from commute.verify.constants import depth, has_log, needed, powers, rational
+from commute.verify.constants import consumed, depth, needed, powers
 from commute.verify.evaluate import BudgetExceeded, Reader, Unsupported, aligned, ordered, schedule
-from commute.verify.fields import DEEPEST, Field, tower
+from commute.verify.fields import DEEPEST, Field, random_towers
 from commute.verify.shadow import Shadows
 
 Array = np.ndarray[Any, Any]
@@ -49,11 +49,14 @@ class Engine(Reader):
         self._build(terms, primes, random.Random(seed))
 
     def _build(self, terms: Sequence[Term], primes: int, rng: random.Random) -> None:
-        deep = depth(terms)
+        deep = depth(terms, sizes=self.sizes, deepest=DEEPEST)
         if deep > DEEPEST:
             raise Unsupported(f"exps nested {deep} deep")
         square, log2 = needed(terms, self.sizes)
-        towers = [tower(deep, sorted(square), log2, rng) for _ in range(primes)]
+        try:
+            towers = random_towers(deep, tuple(sorted(square)), log2, primes, rng.randrange(2**32))
+        except TimeoutError as error:
+            raise Unsupported(str(error)) from None
         mine = [towers[i % primes] for i in range(self.draws)]
         self.bits = min(t.primes[-1].bit_length() - 1 for t in towers)
         self.fields = [
@@ -102,15 +105,16 @@ class Engine(Reader):
         rows: Array = np.asarray(bad.reshape(bad.shape[0], -1).any(axis=1))
         self.spoiled = self.spoiled | rows
 
-    def sign(self, x: Array, y: Array | None) -> Array:
+    def sign(self, x: Any, y: Any) -> Array:
         """The sign of x - y for the arguments of the current node: by shadows, else exact ties, else many digits."""
         t = self.current
         other = t.args[1] if y is not None else ZERO
-        right: Any = np.zeros(1, np.complex128).reshape([1] * x.ndim) if y is None else y
-        gap = np.where(x.real == right.real, 0.0, x.real - right.real)
-        error = x.imag + right.imag
+        value: Any = np.zeros(1) if y is None else np.real(y)
+        doubt: Any = np.zeros(1) if y is None else np.imag(y)
+        gap = np.where(x.real == value, 0.0, x.real - value)
+        error = x.imag + doubt
         sign = np.sign(np.where(np.isnan(gap), 1.0, gap)).astype(np.int8)
-        near = (np.abs(gap) <= error * (1 + 1e-9)) & (error > 0) & np.isfinite(x.real) & np.isfinite(right.real)
+        near = (np.abs(gap) <= error * (1 + 1e-9)) & (error > 0) & np.isfinite(x.real) & np.isfinite(value)
         if near.any():
             sign = self._settle(t.args[0], other, ordered(t.free), sign, near)
         self.choice[t] = sign
@@ -139,10 +143,10 @@ class Engine(Reader):
             return None
         return np.vectorize(lambda v: 1 if v > 0 else -1, otypes=[np.int8])(values)
 
-    def winner(self, x: Array, dim: int) -> Array:
+    def winner(self, x: Any, dim: int) -> Array:
         """Where the maximum along a dimension is; a tie goes to the first, and what isn't settled spoils its draw."""
         place = np.argmax(x.real, axis=dim, keepdims=True)
-        top = np.take_along_axis(x, place, dim)
+        top: Any = np.take_along_axis(x, place, dim)
         near = (top.real - x.real <= top.imag + x.imag) & np.isfinite(x.real) & (top.imag + x.imag > 0)
         near = near & (np.arange(x.shape[dim]).reshape([-1 if i == dim else 1 for i in range(x.ndim)]) != place)
         if near.any():
@@ -174,7 +178,7 @@ class Engine(Reader):
         """The tasks that a task is computed from."""
         kind, t, level, scale = key
         if kind == "exp":
-            parts = self.consumed(t, scale)
+            parts = consumed(t, scale, self.sizes)
             if parts is not None:
                 return [(k, a, level, s) for k, a, s in parts]
             if level + 1 >= len(self.fields):
@@ -187,25 +191,6 @@ class Engine(Reader):
         args = t.args[1:] if t.op == "where" else t.args
         return [("res", a, level, Fraction(1)) for a in args]
 
-    def consumed(self, t: Term, scale: Fraction) -> list[tuple[str, Term, Fraction]] | None:
-        """How exp(scale * t) is made of exps of its parts, where t has logarithms that it may consume; else None."""
-        if not has_log(t) or self._discrete(t):
-            return None
-        if t.op == "log":
-            return [("res", t.args[0], Fraction(1))] if scale.denominator == 1 else None
-        if t.op in ("add", "max", "min"):
-            return [("exp", a, scale) for a in t.args]
-        if t.op == "where":
-            return [("exp", a, scale) for a in t.args[1:]]
-        if t.op == "reduce" and t.attrs[0] != "prod":
-            return [("exp", t.args[0], scale)]
-        if t.op == "mul":
-            for factor, rest in (t.args, t.args[::-1]):
-                number = rational(factor, self.sizes)
-                if number:
-                    return [("exp", rest, scale * number)]
-        return None
-
     def _discrete(self, t: Term) -> bool:
         value = self.values.get(t)
         return value is not None and value.dtype.kind in "ib"
@@ -214,7 +199,7 @@ class Engine(Reader):
         _, t, level, scale = key
         field = self.fields[level]
         parts = self.needs(key)
-        if self.consumed(t, scale) is None:
+        if consumed(t, scale, self.sizes) is None:
             below = self.fields[level + 1]
             factor = below.rational(scale.numerator, scale.denominator)
             value = self.known[parts[0]]
