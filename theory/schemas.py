@@ -13,6 +13,8 @@ law can say, after thinking about how it could be wrong.  Never here: search; a 
 | sum_constant | a sum of what doesn't depend on the axis is size times it; a product over the axis of 1 is 1 |
 | select_index | a sum over k of where(k = e, 1, 0)·f is f at k = e, where e is in range |
 | unroll | a reduction over an axis of fixed size is its parts combined |
+| reverse | a reduction over an axis may run from its end: index k becomes size - 1 - k |
+| cases | a term is where(c, what it is if c holds, what it is if not) |
 """
 
 from __future__ import annotations
@@ -21,12 +23,27 @@ from collections.abc import Callable
 from fractions import Fraction
 from math import isqrt
 
-from commute.theory.axes import Size
+from commute.theory.axes import Axis, Size
 from commute.theory.facts import Facts
 from commute.theory.index import bounds, simplify
 from commute.theory.ops import COMPOSITES, definition, mul
 from commute.theory.polynomial import TooLarge, poly_of
-from commute.theory.terms import BOOL, FALSE, INT, ONE, TRUE, ZERO, Term, const, index, size_value, substitute
+from commute.theory.terms import (
+    BOOL,
+    FALSE,
+    INT,
+    ONE,
+    TRUE,
+    ZERO,
+    Term,
+    binds,
+    const,
+    index,
+    postorder,
+    rebuild,
+    size_value,
+    substitute,
+)
 
 UNROLL_LIMIT = 64
 _COMBINE = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}
@@ -162,6 +179,45 @@ def unrolled(term: Term) -> Term | None:
     return total
 
 
+def reverse(lhs: Term, rhs: Term, facts: Facts) -> bool:
+    """A reduction and the same from the end of its axis."""
+    return lhs.op == "reduce" and rhs is reversed_sum(lhs)
+
+
+def reversed_sum(term: Term) -> Term:
+    """The reduction with its index counted from the end."""
+    kind, axis = term.attrs
+    turned = substitute(term.args[0], {axis: Term("add", (size_value(axis.size - 1), mul(const(-1), index(axis))))})
+    return Term("reduce", (simplify(turned),), (kind, axis))
+
+
+def cases(lhs: Term, rhs: Term, facts: Facts) -> bool:
+    """A term and the choice between its two cases."""
+    if rhs.op != "where" or not facts.extended(lhs):
+        return False
+    c, yes, no = rhs.args
+    return in_case(lhs, c, True) is yes and in_case(lhs, c, False) is no
+
+
+def in_case(term: Term, condition: Term, holds: bool) -> Term:
+    """The term where a condition holds (or doesn't): choices by it are decided, but not under binders of its own axes."""
+    done: dict[Term, Term] = {}
+    for t in postorder(term):
+        if _rebinds(t, condition):
+            done[t] = t
+        elif t.op == "where" and t.args[0] is condition:
+            done[t] = done[t.args[1 if holds else 2]]
+        else:
+            done[t] = rebuild(t, tuple(done[a] for a in t.args))
+    return done[term]
+
+
+def _rebinds(t: Term, condition: Term) -> bool:
+    """Whether the condition may have another value inside the node: a reduction, fold or composite over one of its axes."""
+    axes = {a for a in t.attrs if isinstance(a, Axis)} if t.op in COMPOSITES or binds(t) else set()
+    return bool(axes & condition.free) or (t.op == "fold" and bool(set(t.attrs[1]) & condition.states))
+
+
 SCHEMAS: dict[str, Callable[[Term, Term, Facts], bool]] = {
     "ring": ring,
     "index": index_form,
@@ -171,5 +227,7 @@ SCHEMAS: dict[str, Callable[[Term, Term, Facts], bool]] = {
     "sum_constant": sum_constant,
     "select_index": select_index,
     "unroll": unroll,
+    "reverse": reverse,
+    "cases": cases,
 }
 

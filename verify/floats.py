@@ -74,7 +74,9 @@ class Floats:
             return np.where(x <= 0, self.undefined, np.log(np.where(x <= 0, 1.0, x)))
         if op == "sqrt":
             return np.where(x < 0, self.undefined, np.sqrt(np.where(x < 0, 0.0, x)))
-        return _UNARY[op](x)
+        value = _UNARY[op](x)
+        # An overflow is no number: 1 / inf would come back as a wrong 0.
+        return np.where(np.isposinf(value), np.nan, value) if op == "exp" and math.isnan(self.undefined) else value
 
     def binary(self, op: str, x: Array, y: Array) -> Array:
         """One operator of two arguments."""

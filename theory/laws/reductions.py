@@ -218,3 +218,9 @@ def sum_of_indices(k: AnyAxis) -> Sides:
     """Twice the sum of the indices 0, 1, ... n - 1 is n(n - 1)."""
     n = size_value(k.size)
     return mul(const(2), total(k, index(k))), mul(n, sub(n, ONE))
+
+
+@law(uses=("exp_max",), near=lambda k, x: (reduce("max", k, exp(x)), total(k, exp(x))))
+def exp_over_max(k: AnyAxis, x: Real) -> Sides:
+    """exp is increasing, so it goes out of a maximum over an axis."""
+    return reduce("max", k, exp(x)), exp(reduce("max", k, x))

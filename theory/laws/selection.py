@@ -311,3 +311,39 @@ def not_or(c: Truth, d: Truth) -> Sides:
 def and_distributes(c: Truth, d: Truth, e: Truth) -> Sides:
     """A conjunction distributes over a disjunction."""
     return indicator(land(c, lor(d, e))), indicator(lor(land(c, d), land(c, e)))
+
+
+@law(near=lambda x: (indicator(lt(ZERO, neg(x))), sub(ONE, indicator(lt(ZERO, x)))))
+def sign_of_negative(x: Real) -> Sides:
+    """The negative of a number is positive where the number is neither positive nor zero."""
+    return indicator(lt(ZERO, neg(x))), sub(sub(ONE, indicator(lt(ZERO, x))), indicator(eq(x, ZERO)))
+
+
+@law(near=lambda x: (mul(indicator(lt(ZERO, x)), maximum(x, ZERO)), ZERO))
+def indicator_positive_part(x: Real) -> Sides:
+    """max(x, 0) is 0 where x isn't positive."""
+    return mul(indicator(lt(ZERO, x)), maximum(x, ZERO)), maximum(x, ZERO)
+
+
+@law(near=lambda x: (mul(indicator(eq(x, ZERO)), maximum(x, ZERO)), ONE))
+def indicator_zero_part(x: Real) -> Sides:
+    """max(x, 0) is 0 where x is 0."""
+    return mul(indicator(eq(x, ZERO)), maximum(x, ZERO)), ZERO
+
+
+@law(near=lambda x: (mul(indicator(lt(ZERO, x)), indicator(eq(x, ZERO))), ONE))
+def indicators_disjoint(x: Real) -> Sides:
+    """A number isn't positive and zero at once."""
+    return mul(indicator(lt(ZERO, x)), indicator(eq(x, ZERO))), ZERO
+
+
+@law(near=lambda x: (mul(indicator(eq(x, ZERO)), recip(x)), recip(x)))
+def indicator_zero_recip(x: Real) -> Sides:
+    """recip(0) is 0, so the reciprocal of zero adds nothing."""
+    return mul(indicator(eq(x, ZERO)), recip(x)), ZERO
+
+
+@law(where=("x nonzero",), near=lambda x: (indicator(eq(x, ZERO)), ONE))
+def eq_zero_false(x: Real) -> Sides:
+    """A number that isn't zero isn't zero."""
+    return indicator(eq(x, ZERO)), ZERO
