@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any
 
 from commute.egraph.canon import Canon, OutOfBudget
+from commute.egraph.cases import joined_by_cases
 from commute.egraph.journal import Journal
 from commute.egraph.rational import joined
 from commute.theory.facts import Facts
@@ -28,6 +29,8 @@ Goal = tuple[Term, Term]
 
 SHORT = 9
 """Axes of at most this fixed size may be written out."""
+
+_BRANCHING = {"max", "min", "lt", "le", "eq", "relu", "abs"}
 
 
 @dataclass
@@ -76,8 +79,8 @@ def prove_cases(
             found: list[Case] = []
             for condition, goals in cases:
                 steps = None
-                for unroll in _unrollings(goals):
-                    steps = _prove_goals(list(goals), Facts(given), deadline, where, saturate, unroll, result)
+                for way in _ways(goals, saturate):
+                    steps = _prove_goals(list(goals), Facts(given), deadline, where, way, result)
                     if steps is not None:
                         break
                 if steps is None:
@@ -95,36 +98,56 @@ def prove_cases(
     return result
 
 
-def _unrollings(goals: Sequence[Goal]) -> list[int]:
-    """Up to which fixed size axes are written out: first none, then the short ones where there are any."""
-    fixed = {t.attrs[1].size.constant for g in goals for t in postorder(*g) if t.op == "reduce"}
-    return [1, SHORT] if any(n is not None and 1 < n <= SHORT for n in fixed) else [1]
+@dataclass(frozen=True)
+class _Way:
+    """How the normaliser goes about it: axes of at most `unroll` are written out, clips opened and cases tried, e-graph run."""
+
+    unroll: int = 1
+    by_cases: bool = False
+    saturate: bool = False
+
+
+def _ways(goals: Sequence[Goal], saturate: bool) -> list[_Way]:
+    """Ways to try, cheapest first."""
+    if saturate:
+        return [_Way(saturate=True)]
+    nodes = postorder(*(t for g in goals for t in g))
+    ways = [_Way()]
+    if any(t.op == "reduce" and 1 < (t.attrs[1].size.constant or 0) <= SHORT for t in nodes):
+        ways.append(_Way(unroll=SHORT))
+    if any(t.op in _BRANCHING for t in nodes):
+        ways.append(_Way(unroll=SHORT, by_cases=True))
+    return ways
 
 
 def _prove_goals(
-    goals: list[Goal], facts: Facts, deadline: float, where: str, saturate: bool, unroll: int, result: Proof
+    goals: list[Goal], facts: Facts, deadline: float, where: str, way: _Way, result: Proof
 ) -> list[Step] | None:
     """The few steps that join all goals, or None with a reason."""
     journal = Journal()
-    canon = Canon(facts, journal, seconds=max(0.05, deadline - monotonic()), unroll=unroll)
-    if where == WHERE_DEFINED:
-        owed = [o for a, _ in goals for o in obligations(a, facts) if not o.guards and o.predicate != "real"]
-        if not owed:
-            return None
-        _grant(canon, owed)
+    seconds = max(0.05, deadline - monotonic())
+    canon = Canon(facts, journal, seconds=seconds, unroll=way.unroll, open_clips=way.by_cases)
+    owed = [o for a, _ in goals for o in obligations(a, facts) if not o.guards and o.predicate != "real"]
+    if where == WHERE_DEFINED and not owed:
+        return None
     open_goals: list[Goal] = []
     try:
+        if where == WHERE_DEFINED:
+            _grant(canon, owed)
         for a, b in goals:
             left, right = canon.norm(a), canon.norm(b)
-            if not joined(canon, left, right):
+            met = joined_by_cases(canon, left, right) if way.by_cases else joined(canon, left, right)
+            if not met:
                 open_goals.append((a, b))
                 result.canonical.append((left, right))
+                if not way.saturate:
+                    break
     except OutOfBudget as error:
         result.reasons.append(f"the normal form cost too much: {error}")
         return None
-    if open_goals and saturate and not _saturated(canon, open_goals, facts, deadline, result):
+    if open_goals and way.saturate and not _saturated(canon, open_goals, facts, deadline, result):
         return None
-    if open_goals and not saturate:
+    if open_goals and not way.saturate:
         result.reasons.append("the two normal forms differ")
         return None
     return _needed(goals, canon, facts, result)
@@ -146,7 +169,7 @@ def _saturated(canon: Canon, goals: list[Goal], facts: Facts, deadline: float, r
         result.reasons.append("no time was left for the e-graph")
         return False
     ends = [(canon.memo[a], canon.memo[b]) for a, b in goals]
-    outcome = saturate(ends, facts=facts, seconds=min(left, 6.0))
+    outcome = saturate(ends, facts=facts, seconds=min(left, 3.0))
     for step in outcome.steps:
         canon.journal.note(step)
     if not all(outcome.reached):

@@ -13,6 +13,7 @@ from pathlib import Path as FilePath
 from time import monotonic
 from typing import Any
 
+from commute.budget import OutOfTime, alarm
 from commute.proof import Proof, deep_recursion, prove_cases
 from commute.theory import messages
 from commute.theory.axes import Size
@@ -37,7 +38,12 @@ def prove(
     `sizes` fixes size symbols, `assume` restricts arguments ("positive", "nonnegative", "nonzero" or (low, high)), `timeout`
     is in seconds.  Raises UsageError where the input can't be used: annotations, shapes, a program that raises.
     """
-    return _Question(reference, candidate, dict(sizes or {}), dict(assume or {}), timeout).verdict()
+    question = _Question(reference, candidate, dict(sizes or {}), dict(assume or {}), timeout)
+    try:
+        with alarm(timeout):
+            return question.verdict()
+    except OutOfTime:
+        return question.unknown(f"the time of {timeout:g} s is spent")
 
 
 def recheck_file(path: str | FilePath) -> Checked:
@@ -84,9 +90,9 @@ class _Question:
             with deep_recursion():
                 self.lifted = lift(self.programs, sizes=self.sizes, assume=self.assume)
         except Unsupported as error:
-            return self._unknown(f"unsupported: {messages.one_line(error)}")
+            return self.unknown(f"unsupported: {messages.one_line(error)}")
         except RecursionError:
-            return self._unknown("a program nested too deeply to lift")
+            return self.unknown("a program nested too deeply to lift")
         self.given = {name: mask for name, said in self.assume.items() if (mask := _signs(said)) != ALL}
         proof = self._prove(saturate=False, seconds=self.left(0.5))
         if proof:
@@ -97,7 +103,7 @@ class _Question:
         proof = self._prove(saturate=True, seconds=min(12.0, self.left(0.7)))
         if proof:
             return self._proved(proof)
-        return self._checked() or self._unknown(self._why(proof))
+        return self._checked() or self.unknown(self._why(proof))
 
     # --- proving -----------------------------------------------------------------------------------------------------
 
@@ -119,7 +125,7 @@ class _Question:
     def _proved(self, proof: Proof) -> Verdict:
         problem = self._untied()
         if problem:
-            return self._unknown(problem)
+            return self.unknown(problem)
         assert proof.checked is not None
         assumptions = list(self._assumptions())
         if proof.where != EVERYWHERE:
@@ -193,7 +199,7 @@ class _Question:
             claims.append(result.claim)
         problem = self._untied()
         if problem:
-            return self._unknown(problem)
+            return self.unknown(problem)
         return self._verdict(CHECKED, reason="; ".join(dict.fromkeys(claims)))
 
     # --- words -------------------------------------------------------------------------------------------------------
@@ -203,7 +209,8 @@ class _Question:
         constants = tuple(str(c) for c in self.lifted.constants)
         return Verdict(kind, monotonic() - self.started, constants=constants, **fields)
 
-    def _unknown(self, reason: str) -> Verdict:
+    def unknown(self, reason: str) -> Verdict:
+        """UNKNOWN with its reason."""
         sizes = self._sizes() if hasattr(self, "lifted") else {}
         return Verdict(UNKNOWN, monotonic() - self.started, reason=reason, sizes=sizes)
 

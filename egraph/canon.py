@@ -74,15 +74,17 @@ class Canon:
         steps: int = 200_000,
         monomials: int = 4_000,
         unroll: int = 1,
+        open_clips: bool = False,
     ):
         self.facts, self.journal = facts, journal
         self._unroll = unroll
+        self.open_clips = open_clips
         self.memo: dict[Term, Term] = {}
         self.busy: set[Term] = set()
         self._witness: dict[tuple[str, Term], Term] = {}
         self._deadline = monotonic() + seconds
         self._limits = (steps, monomials)
-        self.products = Products(journal, self.known, self.norm)
+        self.products = Products(journal, self.known, self.norm, open_clips)
         self.reductions = Reductions(self)
         self.functions = Functions(self)
         self.extremes = Extremes(self)

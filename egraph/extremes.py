@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from commute.egraph.selecting import lead_of
 from commute.theory.ops import add, maximum, mul, sub
-from commute.theory.polynomial import UNIT, Poly, plus, poly_of, poly_term
+from commute.theory.polynomial import UNIT, Poly, plus, poly_of, poly_term, product
 from commute.theory.terms import EXT, NINF, ZERO, Term, const
 
 if TYPE_CHECKING:
@@ -73,6 +73,10 @@ class Extremes:
             self.journal.computed("ring", ZERO, mul(scale, ZERO))
             law("max_scale", {"c": scale, "x": rest, "y": ZERO}, witnesses={"c": witness})
             return norm(mul(scale, self._positive_part(rest)))
+        if self.canon.open_clips:
+            step = law("indicator_times_itself", {"x": x})
+            result = self.canon.memo[whole] = poly_term(product(poly_of(step.lhs.args[0]), poly_of(x)))
+            return self.journal.computed("ring", step.lhs, result)
         result = self._unclipped(x) or whole
         self.canon.memo[whole] = result
         return result

@@ -44,7 +44,14 @@ def direction(atom: Term) -> tuple[Monomial, Fraction] | None:
 class Products:
     """Combines factors; `known(predicate, term)` gives a witness that the predicate holds of the term, or None."""
 
-    def __init__(self, journal: Journal, known: Callable[[str, Term], Term | None], norm: Callable[[Term], Term]):
+    def __init__(
+        self,
+        journal: Journal,
+        known: Callable[[str, Term], Term | None],
+        norm: Callable[[Term], Term],
+        open_clips: bool = False,
+    ):
+        self.open_clips = open_clips
         self.journal = journal
         self.known = known
         self.norm = norm
@@ -139,6 +146,8 @@ class Products:
                 self.journal.computed("ring", before, step.lhs)
                 return times(((atom, 1),), ((other, 1),)), before, step.rhs
         poly = poly_of(x)
+        if self.open_clips and c.op == "lt":
+            return None
         if len(poly) != 1 or next(iter(poly.values())) != 1 or not all(powers.get(a, 0) >= e for a, e in next(iter(poly))):
             return None
         step = self.journal.law("indicator_times_itself" if c.op == "lt" else "indicator_of_zero", {"x": x})
