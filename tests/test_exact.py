@@ -158,6 +158,14 @@ TRUE = {
     ),
     "reads": (total(K, whole("t", K)), reduce("sum", K, read("t", [index(K)], [K.size]))),
     "prod of exps": (reduce("prod", N, exp(x)), exp(total(N, x))),
+    "sign times abs": (mul(where(lt(ZERO, x), ONE, where(lt(x, ZERO), neg(ONE), ZERO)), composite("abs", x)), x),
+    "renormalised after the mask": (
+        attention(where(CAUSAL, SCORES, NINF), softmax),
+        div(
+            total(M, mul(where(CAUSAL, softmax(SCORES, M), ZERO), VALUES)),
+            total(M, where(CAUSAL, softmax(SCORES, M), ZERO)),
+        ),
+    ),
     "least of negatives": (reduce("min", N, neg(x)), neg(reduce("max", N, x))),
     "least of two sums": (minimum(add(x, y), add(x, x)), add(x, minimum(x, y))),
     "x/x where x isn't 0": (div(x, x), ONE),

@@ -120,6 +120,15 @@ def test_fixed_sizes_and_constraints_are_kept() -> None:
     assert refute(*pair, [X], ["n"], fixed_sizes={"n": 1}, budget_seconds=0.3) is None
 
 
+def test_a_hint_is_tried_first() -> None:
+    def odd(x: Tensor) -> Tensor:
+        return torch.where(x == 12345.5, x + 1, x)
+
+    assert refute(lambda x: x, odd, [X], ["n"], budget_seconds=0.2) is None
+    found = refute(lambda x: x, odd, [X], ["n"], hints=[({"n": 2}, {"x": np.array([1.0, 12345.5])})])
+    assert found is not None and found.sizes["n"] == 2
+
+
 def test_many_digits() -> None:
     values = {"x": np.array([0.5, -2.0])}
     nearly = add(x, const(Fraction(1, 10**40)))

@@ -28,9 +28,10 @@ CAP = 2**200
 
 @dataclass
 class Coverage:
-    """The ways that each branch of some terms has gone so far, over all sizes tried."""
+    """The ways that each branch has gone so far, over all sizes tried: where a result looked at it, and anywhere."""
 
     ways: dict[Term, set[int]] = field(default_factory=dict)
+    seen: dict[Term, set[int]] = field(default_factory=dict)
     exempt: set[Term] = field(default_factory=set)
 
     def add(self, engine: Engine, terms: Sequence[Term], limits: Mapping[str, Limits], drop: Any) -> None:
@@ -42,6 +43,7 @@ class Coverage:
             if _is_branch(t) and _has_input(t):
                 went = self.ways.setdefault(t, set())
                 went |= _ways(engine, t, live[t], drop)
+                self.seen.setdefault(t, set()).update(_ways(engine, t, np.ones(1, bool), drop))
                 if _one_way(t, [spans[a] for a in t.args], engine):
                     self.exempt.add(t)
 
@@ -55,12 +57,22 @@ class Coverage:
                 if not {-1, 1} <= went:
                     return f"{_short(t)} is always the same one of its arguments"
             elif t.op in ("lt", "le") and t.args[0].sort != BOOL:
-                if not {-1, 1} <= went or (0 not in went and t not in shared):
-                    way = "a tie" if {-1, 1} <= went else ("true" if -1 not in went else "false")
-                    return f"{_short(t)} was never {way}"
+                lack = _lack(t, went, self.seen[t], t in shared)
+                if lack:
+                    return f"{_short(t)} was never {lack}"
             elif not {0, 1} <= went:
                 return f"{_short(t)} was never {'true' if 1 not in went else 'false'}"
         return None
+
+
+def _lack(t: Term, went: set[int], seen: set[int], shared: bool) -> str | None:
+    """What a comparison never was: true or false where looked at; less, greater or, if not shared, a tie anywhere."""
+    below, above = ({-1}, {0, 1}) if t.op == "lt" else ({-1, 0}, {1})
+    if not went & below or -1 not in seen:
+        return "true"
+    if not went & above or 1 not in seen:
+        return "false"
+    return None if shared or 0 in seen else "a tie"
 
 
 def _short(t: Term) -> str:

@@ -90,9 +90,9 @@ def refute(
 ) -> Counterexample | None:
     """An input, shrunk, at which the candidate's result differs from the reference's, or None.
 
-    `terms` are (reference, candidate) pairs, one a result; `hints` are sizes and inputs to try first.  Where the reference is NaN or infinite nothing is compared.  A
-    candidate that is NaN where the reference is a number comes back only if no other difference is found: its
-    `candidate` value is NaN.
+    `terms` are (reference, candidate) pairs, one a result; `hints` are sizes and inputs to try first.  Where the reference
+    is NaN or infinite nothing is compared.  A candidate that is NaN where the reference is a number comes back only if no
+    other difference is found: its `candidate` value is NaN.
     """
     question = Question(reference_fn, candidate_fn, specs, symbols, assume, fixed_sizes, terms, constraints, seed)
     question.deadline = time.monotonic() + budget_seconds

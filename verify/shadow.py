@@ -1,8 +1,8 @@
 """float64 values with running error bounds: the shadow of an exact evaluation, which decides what residues can't.
 
 A complex number holds a value (real) and a bound on its error (imaginary), so arrays move along axes like all others.  The
-first dimension is the draw; a draw in which a finite value overflows is spoiled.  To add here: the error of an operator.
-Never here: residues, terms (decisions are asked of a `Judge`).
+first dimension is the draw; a draw in which a finite value overflows or underflows is spoiled.
+To add here: the error of an operator.  Never here: residues, terms (decisions are asked of a `Judge`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ Array = np.ndarray[Any, Any]
 
 U = 2.0**-52
 """Twice the unit roundoff: room for the rounding of the bounds themselves."""
+
+
+LEAST = 1e-200
+"""Numbers nearer to 0 than this are given up, with their draw: error bounds might underflow."""
 
 
 class Judge(Protocol):
@@ -86,6 +90,7 @@ class Shadows:
 
     def _exp(self, value: Array, error: Array, x: Array) -> Array:
         below = x.real == -np.inf
+        self.judge.spoil((value < LEAST) & np.isfinite(x.real))
         result = self.seal(np.where(below, 0.0, value), np.where(below, 0.0, error + 1e-300), x)
         return result
 
@@ -121,6 +126,7 @@ class Shadows:
         elif op == "mul":
             value = a * b
             error = (np.abs(a) * y.imag + np.abs(b) * x.imag + x.imag * y.imag) * (1 + 4 * U)
+            self.judge.spoil((np.abs(value) < LEAST) & (a != 0) & (b != 0))
             error = error + np.where((np.abs(a) == 1) | (np.abs(b) == 1), 0.0, U * np.abs(value))
         else:
             raise Unsupported(op)
