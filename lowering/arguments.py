@@ -268,7 +268,7 @@ def _with_state(binding: Binding, specs: list[InputSpec], owners: dict[int, str]
         name = owners.get(id(value), path)
         shape = tuple(Size(s) for s in value.shape)
         known = next((s for s in specs if s.name == name), None)
-        if known is not None and id(value) not in owners and program not in (m for _, m in modules):
+        if known is not None and id(value) not in owners and not _is_module(binding):
             name, known = f"{name}_{len(specs)}", None
         if known is not None and known.shape != shape:
             sizes = [" ".join(map(str, s)) for s in (shape, known.shape)]

@@ -9,6 +9,7 @@ To add here: named reals.  Never here: arithmetic on terms.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -22,7 +23,8 @@ from commute.theory.terms import Term, const, named
 SHORT, SHORT_SINGLE = 7, 6
 """A decimal of at most so many digits is always read as it stands; the second for a float32."""
 
-LARGEST_DENOMINATOR = 4096
+LARGEST_DENOMINATOR, LARGEST_SINGLE = 4096, 128
+"""The greatest denominators of a guessed fraction: a float32 has 24 bits, so a longer one would fit by chance."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def read_float(value: float, single: bool = False) -> Reading:
     """The reading of a finite float; `single` where it was a float32 before.
 
     >>> read_float(0.1).term, read_float(80**-0.5).term, read_float(0.1 + 0.2).term
-    (1/10, 1/(√80), 3/10)
+    (1/10, 1/√80, 3/10)
     """
     text = str(np.float32(value)) if single else repr(value)
     decimal = Fraction(Decimal(text))
@@ -78,35 +80,37 @@ def read_float(value: float, single: bool = False) -> Reading:
     if digits <= (SHORT_SINGLE if single else SHORT) or value == int(value):
         return Reading(value, plain, plain)
     step = float(np.spacing(np.float32(abs(value)))) if single else math.ulp(value)
-    guess = _rational(value, step) or _root(value, step) or _multiple(value, step)
-    return Reading(value, guess or plain, plain)
+    largest = LARGEST_SINGLE if single else LARGEST_DENOMINATOR
+    found = [*_rational(value, step, largest), *_root(value, step, largest), *_multiple(value, step)]
+    return Reading(value, min(found, key=lambda f: f[0])[1] if found else plain, plain)
 
 
 def _near(candidate: float, value: float, step: float) -> bool:
     return abs(candidate - value) <= 1.01 * step
 
 
-def _rational(value: float, step: float) -> Term | None:
-    guess = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
-    return const(guess) if guess and _near(float(guess), value, step) else None
+def _cost(value: Fraction) -> float:
+    return abs(value.numerator) + value.denominator
 
 
-def _root(value: float, step: float) -> Term | None:
-    square = Fraction(value * value).limit_denominator(LARGEST_DENOMINATOR)
-    if not square or square.numerator > LARGEST_DENOMINATOR**2:
-        return None
-    if not _near(math.copysign(math.sqrt(square), value), value, step):
-        return None
-    root = recip(sqrt(const(square.denominator))) if square.numerator == 1 else sqrt(const(square))
-    return root if value > 0 else mul(const(-1), root)
+def _rational(value: float, step: float, largest: int) -> Iterator[tuple[float, Term]]:
+    guess = Fraction(value).limit_denominator(largest)
+    if guess and abs(guess.numerator) <= largest**2 and _near(float(guess), value, step):
+        yield _cost(guess), const(guess)
 
 
-def _multiple(value: float, step: float) -> Term | None:
+def _root(value: float, step: float, largest: int) -> Iterator[tuple[float, Term]]:
+    square = Fraction(value * value).limit_denominator(largest)
+    if not square or square.numerator > largest**2:
+        return
+    if _near(math.copysign(math.sqrt(square), value), value, step):
+        root = recip(sqrt(const(square.denominator))) if square.numerator == 1 else sqrt(const(square))
+        yield 1 + _cost(square), root if value > 0 else mul(const(-1), root)
+
+
+def _multiple(value: float, step: float) -> Iterator[tuple[float, Term]]:
     """A named real times the simplest rational that fits."""
-    found: list[tuple[int, int, Term]] = []
     for place, (real, term) in enumerate(_NAMED):
-        factor = Fraction(value / real).limit_denominator(256)
-        if factor and abs(factor.numerator) <= LARGEST_DENOMINATOR and _near(float(factor) * real, value, 2 * step):
-            cost = abs(factor.numerator) + factor.denominator
-            found.append((cost, place, term if factor == 1 else mul(const(factor), term)))
-    return min(found, key=lambda f: f[:2])[2] if found else None
+        factor = Fraction(value / real).limit_denominator(64)
+        if factor and abs(factor.numerator) <= 64 and _near(float(factor) * real, value, 2 * step):
+            yield 2 + place / 100 + _cost(factor), term if factor == 1 else mul(const(factor), term)

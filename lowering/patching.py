@@ -18,8 +18,10 @@ from typing import Any
 import torch
 
 from commute.lowering import locate
+from commute.lowering.active import active
+from commute.lowering.reals import MATH_FUNCTIONS, SymReal, on_reals
 from commute.lowering.registry import Unsupported
-from commute.lowering.symbols import MATH_FUNCTIONS, SymInt, SymReal, active, on_reals
+from commute.lowering.symbols import SymInt, integer
 from commute.lowering.tensors import SymTensor
 
 FACTORIES = (
@@ -75,7 +77,13 @@ def _math_prod(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _rounding(original: Callable[..., Any], up: bool) -> Callable[..., Any]:
     def call(value: Any) -> Any:
-        return value.rounded(up) if isinstance(value, SymReal) else value if isinstance(value, SymInt) else original(value)
+        return (
+            integer(value.rounded(up))
+            if isinstance(value, SymReal)
+            else value
+            if isinstance(value, SymInt)
+            else original(value)
+        )
 
     return call
 
@@ -116,7 +124,7 @@ class Int(metaclass=_Kind):
     def __new__(cls, value: Any = 0, *args: Any) -> Any:
         if isinstance(value, SymInt):
             return value
-        return value.rounded(False) if isinstance(value, SymReal) else int(value, *args)
+        return integer(value.rounded(False)) if isinstance(value, SymReal) else int(value, *args)
 
 
 class Float(metaclass=_Kind):

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from commute.lowering.lift_torch import Lifted, Path
+from commute.lowering.lifted import Lifted, Path
 from commute.theory.axes import Axis, Size
 from commute.theory.terms import Term
 from commute.verify.evaluate import evaluate

@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 
+from commute.lowering.active import Symbolic, active
 from commute.lowering.arrays import Array
 from commute.lowering.registry import Unsupported
-from commute.lowering.symbols import Symbolic, SymInt, SymShape, active, integer
+from commute.lowering.symbols import SymInt, SymShape, integer
 from commute.theory.terms import BOOL, INT
 
 Change = Callable[[Array], Array]

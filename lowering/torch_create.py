@@ -15,8 +15,9 @@ from commute.lowering.arrays import Array
 from commute.lowering.made import constant_array, filled, listed, truth_or
 from commute.lowering.paths import divide
 from commute.lowering.registry import Unsupported, Unusable, lifts
+from commute.lowering.torch_join import joined
 from commute.lowering.torch_select import cast
-from commute.lowering.torch_shape import joined, unsqueeze
+from commute.lowering.torch_shape import unsqueeze
 from commute.theory.axes import Size
 from commute.theory.index import simplify
 from commute.theory.ops import add, eq, indicator, mul
@@ -174,7 +175,7 @@ def arange(trace: Any, start: Any = 0, end: Any = None, step: Any = 1, *, dtype:
 @lifts(torch.linspace)
 def linspace(trace: Any, start: Any, end: Any, steps: Any, **kwargs: Any) -> Array:
     """`steps` numbers from start to end, evenly"""
-    from commute.lowering.torch_basic import minus, plus, times
+    from commute.lowering.extended import minus, plus, times
     from commute.theory.ops import recip
 
     count = Size.of(steps)

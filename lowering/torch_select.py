@@ -10,10 +10,11 @@ from typing import Any
 import torch
 
 from commute.lowering.arrays import Array, pointwise
+from commute.lowering.extended import operand
 from commute.lowering.made import choose, filled
 from commute.lowering.registry import Unsupported, Unusable, lifts
 from commute.lowering.torch_args import numeric
-from commute.lowering.torch_basic import operand, truth
+from commute.lowering.torch_logic import truth
 from commute.theory.terms import BOOL, FALSE, INT, REAL, TRUE, Term
 
 

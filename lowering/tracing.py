@@ -17,15 +17,17 @@ import torch
 import torch.nn.functional as F
 
 from commute.lowering import locate
+from commute.lowering.active import ACTIVE
 from commute.lowering.arrays import Array, Layouts
 from commute.lowering.constants import Reading, read_float
 from commute.lowering.families import load_handlers
+from commute.lowering.indexing import get_item, set_item, writable
 from commute.lowering.made import constant_array, ruled_array
 from commute.lowering.paths import Facts, Fork, Question
+from commute.lowering.reals import SymReal
 from commute.lowering.registry import HANDLERS, Handler, Unsupported, Unusable
-from commute.lowering.symbols import ACTIVE, SymInt, SymReal, SymShape, integer
+from commute.lowering.symbols import SymInt, SymShape, integer
 from commute.lowering.tensors import SymTensor, dtype_of
-from commute.lowering.torch_index import get_item, set_item, writable
 from commute.theory.axes import Size
 from commute.theory.terms import NINF, Term, const, size_value
 
