@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 import torch.nn.functional as F
 
-from commute.lowering.arrays import Array, Indices, aligned, reduction
+from commute.lowering.arrays import Array, Indices, reduction
 from commute.lowering.registry import Unsupported, Unusable, lifts
 from commute.theory.axes import Size
 from commute.theory.ops import indicator, mul, recip
@@ -157,22 +157,10 @@ def summed(trace: Any, shape: Sequence[Size], inner: Sequence[Size], body: Calla
     return reduction(trace.layouts, "sum", whole_array, range(len(shape), len(shape) + len(inner)))
 
 
-def broadcast_at(array: Array, indices: Indices) -> Term:
-    """The array at trailing indices, as broadcasting reads it; more dimensions than indices are never given."""
-    return aligned(array, indices)
-
-
 def mapped(make: Callable[[Term], Term], array: Array) -> Array:
     """`make` of every number of the array."""
     array = numeric(array)
     return Array(array.shape, lambda idx: make(array.at(idx)))
-
-
-def shifted_down(position: Term, by: Any) -> Term:
-    """position - by, for an integer or a size."""
-    from commute.theory.ops import sub
-
-    return position if by == 0 else sub(position, size_value(by))
 
 
 def scaled(factor: Term, value: Term) -> Term:
@@ -180,3 +168,9 @@ def scaled(factor: Term, value: Term) -> Term:
     if factor is ONE:
         return value
     return ZERO if factor is ZERO else mul(factor, value)
+
+
+def permuted(array: Array, order: Sequence[int]) -> Array:
+    """Dimension i of the result is dimension order[i] of the array."""
+    back = [order.index(d) for d in range(array.rank)]
+    return Array([array.shape[i] for i in order], lambda idx: array.at([idx[i] for i in back]), array.sort)

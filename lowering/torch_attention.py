@@ -46,7 +46,7 @@ def repeated_heads(trace: Any, array: Array, heads: Size) -> Array:
     return Array((*array.shape[:-3], heads, *array.shape[-2:]), at, array.sort)
 
 
-def _masked(scores: Array, mask: Array | None, causal: bool) -> Array:
+def masked(scores: Array, mask: Array | None, causal: bool) -> Array:
     """Scores with minus infinity where a key is masked out, or with a mask of numbers added."""
     if causal and mask is not None:
         raise Unusable("is_causal together with attn_mask")
@@ -94,5 +94,5 @@ def scaled_dot_product_attention(
     factor = default_scale(query.shape[-1]) if scale is None else scalar(trace, scale)
     raw = matmul(trace, query, transposed(key))
     scores = mapped(lambda t: mul(t, factor), raw)
-    weights = softmax_of(trace, _masked(scores, attn_mask, is_causal), scores.rank - 1)
+    weights = softmax_of(trace, masked(scores, attn_mask, is_causal), scores.rank - 1)
     return matmul(trace, weights, numeric(value))

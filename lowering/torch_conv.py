@@ -191,23 +191,19 @@ def _transposed(spatial: int) -> Any:
         if weight.shape[0] != array.shape[1]:
             raise Unusable(f"{array.shape[1]} channels for a weight of {weight.shape[0]}")
         trace.layouts.factor(per_group * groups, (Size.of(groups), per_group))
-        out = [
-            positive(trace, (n - 1) * s - 2 * p + (k - 1) * d + e + 1, "the output's size")
-            for n, s, p, k, d, e in zip(array.shape[2:], strides, pads, kernel, dilations, extras, strict=True)
-        ]
+        sizes = zip(array.shape[2:], strides, pads, kernel, dilations, extras, strict=True)
+        out = [positive(trace, (n - 1) * s - 2 * p + (k - 1) * d + e + 1, "the output's size") for n, s, p, k, d, e in sizes]
 
         def body(idx: Indices) -> Term:
-            b, o, c = idx[0], idx[1], idx[2 + spatial]
-            ys, ks = idx[2 : 2 + spatial], idx[3 + spatial :]
+            (b, o, *ys), (c, *ks) = idx[: 2 + spatial], idx[2 + spatial :]
             channel = add(_group_base(o, per_group, inner, groups), c)
             at, condition = [], TRUE
             for y, k, n, s, p, d in zip(ys, ks, array.shape[2:], strides, pads, dilations, strict=True):
                 place, fits = _source(y, k, n, s, p, d)
-                at.append(place)
-                condition = land(condition, fits)
+                at, condition = [*at, place], land(condition, fits)
             own = simplify(mod(o, size_value(per_group))) if groups != 1 else o
-            here = array.at([b, channel, *at])
-            return mul(simplify(where(simplify(condition), here, ZERO)), weight.at([channel, own, *ks]))
+            here = simplify(where(simplify(condition), array.at([b, channel, *at]), ZERO))
+            return mul(here, weight.at([channel, own, *ks]))
 
         shape = (array.shape[0], per_group * groups, *out)
         result = summed(trace, shape, (inner, *kernel), body)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from commute.lowering.arrays import Array, Indices, inside, reduction, reshaped
 from commute.lowering.registry import Unsupported, Unusable, lifts
-from commute.lowering.torch_args import average, everywhere, integers, numeric, product, reduced, refuse
+from commute.lowering.torch_args import average, everywhere, integers, numeric, permuted, product, reduced, refuse
 from commute.lowering.torch_conv import output_size, padded
 from commute.theory.axes import Size
 from commute.theory.index import simplify
@@ -29,8 +29,7 @@ def _windows(array: Array, spatial: int, kernel: list[Size], strides: Any, dilat
     def at(idx: Indices) -> Term:
         ys, ks = idx[lead : lead + spatial], idx[lead + spatial :]
         places = [
-            add(mul(y, size_value(s)), mul(k, size_value(d)))
-            for y, k, s, d in zip(ys, ks, strides, dilations, strict=True)
+            add(mul(y, size_value(s)), mul(k, size_value(d))) for y, k, s, d in zip(ys, ks, strides, dilations, strict=True)
         ]
         return array.at([*idx[:lead], *places])
 
@@ -63,9 +62,7 @@ def _average(spatial: int) -> Callable[..., Array]:
         pads = [(p, p) for p in integers(padding, spatial)]
         dims = range(input.rank - spatial, input.rank)
         wide = padded(numeric(input), dims, pads)
-        out = [
-            output_size(trace, wide.shape[d] - k, s, ceil_mode) for d, k, s in zip(dims, kernel, strides, strict=True)
-        ]
+        out = [output_size(trace, wide.shape[d] - k, s, ceil_mode) for d, k, s in zip(dims, kernel, strides, strict=True)]
         windows = _windows(wide, spatial, kernel, strides, (1,) * spatial, out)
         total = reduced(trace, "sum", windows, _inner_dims(windows, spatial))
         if divisor_override is None and not count_include_pad and any(p != (0, 0) for p in pads):
@@ -215,12 +212,6 @@ def interpolate(
     return Array(shape, at, input.sort)
 
 
-def _permuted(array: Array, order: tuple[int, ...]) -> Array:
-    """Dimension i of the result is dimension order[i] of the array."""
-    back = [order.index(d) for d in range(array.rank)]
-    return Array([array.shape[i] for i in order], lambda idx: array.at([idx[i] for i in back]), array.sort)
-
-
 @everywhere("pixel_shuffle")
 def pixel_shuffle(trace: Any, input: Array, upscale_factor: Any) -> Array:
     """(..., c * r * r, h, w) to (..., c, h * r, w * r)"""
@@ -231,7 +222,7 @@ def pixel_shuffle(trace: Any, input: Array, upscale_factor: Any) -> Array:
     h, w = input.shape[-2:]
     split = reshaped(trace.layouts, input, (*input.shape[:lead], channels, r, r, h, w))
     order = (*range(lead), lead, lead + 3, lead + 1, lead + 4, lead + 2)
-    return reshaped(trace.layouts, _permuted(split, order), (*input.shape[:lead], channels, h * r, w * r))
+    return reshaped(trace.layouts, permuted(split, order), (*input.shape[:lead], channels, h * r, w * r))
 
 
 @everywhere("pixel_unshuffle")
@@ -243,4 +234,4 @@ def pixel_unshuffle(trace: Any, input: Array, downscale_factor: Any) -> Array:
         raise Unusable(f"an image of {input.shape[-2]} by {input.shape[-1]} is not a multiple of {r}")
     split = reshaped(trace.layouts, input, (*input.shape[:lead], channels, h, r, w, r))
     order = (*range(lead), lead, lead + 2, lead + 4, lead + 1, lead + 3)
-    return reshaped(trace.layouts, _permuted(split, order), (*input.shape[:lead], channels * r * r, h, w))
+    return reshaped(trace.layouts, permuted(split, order), (*input.shape[:lead], channels * r * r, h, w))

@@ -314,6 +314,18 @@ ATTENTION = [
     R(SDPA, G("w 4*h n k"), G("w h m k"), G("w h m k"), enable_gqa=True, is_causal=True),
     R(SDPA, G("w h 1 k"), K_, V_),
 ]
+MULTI = F.multi_head_attention_forward
+X4, Y4 = G("n w 4"), G("m w 4")
+OWN = (4, 2, G("12 4"), G("12"), None, None, False, 0.0, G("4 4"), G("4"))
+MULTI_HEAD = [
+    R(MULTI, X4, Y4, Y4, *OWN),
+    R(MULTI, X4, Y4, Y4, *OWN, attn_mask=G("n m"), average_attn_weights=False),
+    R(MULTI, X4, Y4, Y4, *OWN, attn_mask=G("n m", "bool"), need_weights=False),
+    R(MULTI, X4, Y4, Y4, *OWN, attn_mask=G("2*w n m"), key_padding_mask=G("w m")),
+    R(MULTI, X4, Y4, Y4, *OWN, key_padding_mask=G("w m", "bool"), need_weights=False),
+    R(MULTI, X4, X4, X4, *OWN, attn_mask=G("n n", "bool"), need_weights=False, is_causal=True),
+    R(MULTI, G("n 4"), G("m 4"), G("m 4"), *OWN, attn_mask=G("n m"), key_padding_mask=G("m")),
+]
 IMAGE, SIGNAL = G("w 4 6 5"), G("w 4 7")
 CONV = [
     R(F.conv1d, SIGNAL, G("3 4 3")),
@@ -424,7 +436,7 @@ LOSSES = [
     R(F.binary_cross_entropy_with_logits, X, G("n m", "unit"), pos_weight=G("m", "positive")),
     R(F.binary_cross_entropy_with_logits, X, G("n m", "unit"), G("m", "positive"), reduction="none"),
 ]
-ROWS = [*LINEAR, *REDUCE, *ACTIVATIONS, *NORMS, *ATTENTION, *CONV, *LOSSES]
+ROWS = [*LINEAR, *REDUCE, *ACTIVATIONS, *NORMS, *ATTENTION, *MULTI_HEAD, *CONV, *LOSSES]
 REFUSED = [
     (R(F.dropout, X, 0.5), "random"),
     (R(torch.argmax, X), "order of numbers"),

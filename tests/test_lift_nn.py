@@ -105,6 +105,9 @@ def check(function: Any, args: Sequence[Any], kwargs: dict[str, Any], refined: b
         pairs = list(zip(expected, result, strict=True))[: 1 if hasattr(expected, "indices") else None]
     inputs = {f"x{i}": t.numpy() for i, t in enumerate(tensors)}
     for e, r in pairs:
+        if e is None or r is None:
+            assert e is r
+            continue
         got = values(trace, r, inputs)
         assert got.shape == tuple(e.shape)
         np.testing.assert_allclose(got, e.numpy().astype(float), rtol=1e-9, atol=1e-11)
