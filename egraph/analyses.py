@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from commute.theory.facts import ALL, MASKS, NEG, NIL, POS, Facts
-from commute.theory.terms import BOOL, MINUS_ONE, Term
+from commute.theory.terms import BOOL, MINUS_ONE, ONE, ZERO, Term
 
 _TAG_BITS, _WEIGHT_BITS = 32, 20
 _TAG = (1 << _TAG_BITS) - 1
@@ -109,12 +109,15 @@ def sign_limit(predicate: str) -> int:
 
 
 def _knotted(term: Term) -> bool:
-    """Whether a law could take the node apart: an exp of a sum, the reciprocal of a product, a sum of sums or of multiples."""
+    """Whether a law could take the node apart: an exp of a sum, the reciprocal of a product, a sum of sums, a mask."""
     if not term.args:
         return False
     inner = term.args[0]
     if term.op == "exp":
-        return inner.op == "add" or (inner.op == "mul" and inner.args[0] is MINUS_ONE)
+        factors = _factors(inner)
+        return any(f.op == "add" for f in factors) or MINUS_ONE in factors
+    if term.op == "where":
+        return term.args[2] is ZERO and term.args[1] is not ONE
     if term.op == "recip":
         return inner.op in ("mul", "recip")
     if term.op != "reduce":

@@ -16,10 +16,11 @@ from commute.egraph.arrange import arranged
 from commute.theory.axes import Axis, first_free
 from commute.theory.facts import Facts
 from commute.theory.index import simplify
+from commute.theory.law import find_law
 from commute.theory.ops import COMPOSITES, add, definition, mul
 from commute.theory.polynomial import Monomial, Poly, TooLarge, monomial_term, poly_of, poly_term
 from commute.theory.schemas import evaluate_constant, in_range, solved, unrolled
-from commute.theory.step import Step
+from commute.theory.step import Step, law_step
 from commute.theory.terms import BOOL, INT, ONE, ZERO, Term, index, reduce, size_value, substitute
 
 MONOMIALS = 48
@@ -42,6 +43,8 @@ def proposals(term: Term, facts: Facts) -> Iterator[Step]:
         yield Step("index", term, simplify(term))
     if term.op in ("add", "mul") and facts.real(term):
         yield from _ring(term)
+    elif term.op == "where" and term.args[2] is ZERO and term.args[1] is not ONE and facts.real(term):
+        yield law_step(find_law("where_by_indicator"), dict(zip("cxy", term.args, strict=True)))
     elif term.op in ("max", "min"):
         yield from _aligned(term, facts)
         if term.op == "max":

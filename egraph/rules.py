@@ -140,7 +140,7 @@ def rules_of(laws: Iterable[Law], operators: frozenset[str]) -> tuple[list[Rule]
 def _worth_reversing(law: Law) -> bool:
     """Not where a lemma follows from others, or where the right side is so plain that it is everywhere."""
     right = law.rhs
-    plain = right.op in ("add", "mul") and all(a.op == "hole" for a in right.args)
+    plain = all(a.op == "hole" for a in right.args) and law.lhs.size > right.size
     return law.reversible and not law.uses and law.name not in LATE and len(right.args) > 0 and not plain
 
 

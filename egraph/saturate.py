@@ -30,6 +30,9 @@ from commute.theory.terms import Term
 PER_ROUND = 400
 """Steps that one round may add; what is found beyond that waits, the heaviest longest."""
 
+PER_PHASE = 24
+"""Late rules that come in together; more would take long to declare."""
+
 
 class Unsound(RuntimeError):
     """Two things that can't be equal were united: a law or a rule is wrong."""
@@ -186,7 +189,7 @@ class Engine:
     def _admit(self) -> bool:
         """Let those late rules in whose operators the e-graph has; whether there were any."""
         present = frozenset(operators_of(*self._expanded)) | {t.op for t in self.encoding.terms if not t.args}
-        ready = [rule for rule in self._late if operators_of(rule.pattern) <= present]
+        ready = [rule for rule in self._late if operators_of(rule.pattern) <= present][:PER_PHASE]
         self._late = [rule for rule in self._late if rule not in ready]
         self.rules += ready
         self.encoding.commands += [rule.text(self.encoding) for rule in ready]
@@ -208,15 +211,18 @@ def saturate(
     rounds: int = 30,
     laws: Sequence[Law] | None = None,
     granted: Iterable[tuple[str, Term]] = (),
+    known: Iterable[tuple[Term, Term]] = (),
 ) -> Saturation:
     """Search for equations that make the two terms of each goal equal, until all are or a budget is spent.
 
     `laws` replaces the laws of the house; computed steps are always tried.  `granted` holds what the reference owes where it
-    is defined, pairs (predicate, term).  Time is checked between rounds and between steps.
+    is defined, pairs (predicate, term); `known` holds pairs that steps of the caller's, which come first, make equal.
+    Time is checked between rounds and between steps.
     """
     start = time.perf_counter()
-    known = Remembered(facts.given, granted)
-    engine = Engine(known, default_laws() if laws is None else laws, goals)
+    engine = Engine(Remembered(facts.given, granted), default_laws() if laws is None else laws, goals)
+    for left, right in known:
+        engine.encoding.equal(left, right)
     for i, (left, right) in enumerate(goals):
         engine.encoding.rows["goal"].append((i, engine.encoding.tag(left), engine.encoding.tag(right)))
     stopped, count = _rounds(engine, len(goals), start + seconds, nodes, rounds)

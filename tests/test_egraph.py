@@ -257,6 +257,11 @@ def test_what_the_reference_owes_may_be_granted_for_just_that_term() -> None:
     assert saturate([goal], facts=Facts(), seconds=2, granted=[("nonzero", y)]).reached == [False]
 
 
+def test_equations_of_the_caller_are_known_but_not_logged() -> None:
+    result = saturate([(exp(x), exp(y))], facts=Facts(), seconds=2, known=[(x, y)])
+    assert result.reached == [True] and result.steps == []
+
+
 def test_a_free_axis_is_not_captured() -> None:
     f, g = array("f", n), array("g", n)
     assert saturate([(total(n, mul(f, g)), mul(f, total(n, g)))], facts=Facts(), seconds=1, nodes=2000).reached == [False]
