@@ -76,6 +76,7 @@ class _Question:
         self.deadline = self.started + timeout
         self.timeout = timeout
         self.reasons: list[str] = []
+        self.hint: tuple[Any, Any, Any] | None = None
 
     def left(self, share: float = 1.0) -> float:
         """Seconds that are left, or a share of them."""
@@ -103,7 +104,10 @@ class _Question:
         proof = self._prove(saturate=True, seconds=min(12.0, self.left(0.7)))
         if proof:
             return self._proved(proof)
-        return self._checked() or self.unknown(self._why(proof))
+        checked = self._checked()
+        if checked is None and self.hint is not None:
+            checked = self._refute(min(4.0, self.left()), self.hint)
+        return checked or self.unknown(self._why(proof))
 
     # --- proving -----------------------------------------------------------------------------------------------------
 
@@ -156,17 +160,18 @@ class _Question:
 
     # --- refuting ----------------------------------------------------------------------------------------------------
 
-    def _refute(self, seconds: float) -> Verdict | None:
+    def _refute(self, seconds: float, hint: tuple[Any, Any, Any] | None = None) -> Verdict | None:
+        """A counterexample; `hint` is a path, sizes and inputs at which exact values differed."""
         from commute.verify.refute import refute
 
-        paths = self.lifted.paths
+        paths = self.lifted.paths if hint is None else (hint[0],)
         for path in paths:
             first, second = path.programs
             pairs = zip(first.outputs, second.outputs, strict=True)
             terms = [(a.whole.term, b.whole.term) for a, b in pairs]
             found = refute(
                 *self.lifted.callables, path.inputs, path.symbols, assume=self.assume, terms=terms,
-                budget_seconds=seconds / len(paths), constraints=path.holds,
+                budget_seconds=seconds / len(paths), constraints=path.holds, hints=[hint[1:]] if hint else (),
             )  # fmt: skip
             if found is not None:
                 return self._verdict(REFUTED, counterexample=self._with_fixed(found, path))
@@ -193,6 +198,8 @@ class _Question:
                 [a.term for a, _ in wholes], [b.term for _, b in wholes], [a.axes for a, _ in wholes],
                 path.symbols, path.inputs, rows, assume=self.assume, budget_seconds=self.left(0.8),
             )  # fmt: skip
+            if result.kind == "unequal" and result.where:
+                self.hint = (path, result.where["sizes"], result.where["inputs"])
             if result.kind != "equal":
                 self.reasons.append(f"exact values: {result.reason}")
                 return None

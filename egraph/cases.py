@@ -1,6 +1,6 @@
 """Equality by cases: a comparison that both normal forms depend on is decided either way, and each case is proved by itself.
 
-t = where(c, t if c holds, t if not) is a computed step; equal cases then make equal choices.
+t = where(c, t if c holds, t if not) is a computed step (three cases where c is about a sign); equal cases make equal choices.
 To add here: which comparison to decide first.  Never here: what is known inside a case (nothing is).
 """
 
@@ -10,8 +10,8 @@ from commute.egraph.canon import Canon
 from commute.egraph.monomials import is_indicator
 from commute.egraph.rational import joined
 from commute.theory.ops import where
-from commute.theory.schemas import in_case
-from commute.theory.terms import Term, postorder
+from commute.theory.schemas import by_sign, in_case
+from commute.theory.terms import ZERO, Term, postorder
 
 _DEPTH = 4
 
@@ -23,14 +23,34 @@ def joined_by_cases(canon: Canon, left: Term, right: Term, depth: int = _DEPTH) 
     condition = _condition(left, right) if depth else None
     if condition is None:
         return False
-    for side in (left, right):
-        choice = where(condition, in_case(side, condition, True), in_case(side, condition, False))
-        canon.journal.computed("cases", side, choice)
-    for holds in (True, False):
-        first, second = (canon.norm(in_case(side, condition, holds)) for side in (left, right))
-        if not joined_by_cases(canon, first, second, depth - 1):
+    for one, other in _cases(canon, condition, left, right):
+        if not joined_by_cases(canon, canon.norm(one), canon.norm(other), depth - 1):
             return False
     return True
+
+
+def _cases(canon: Canon, condition: Term, left: Term, right: Term) -> list[tuple[Term, Term]]:
+    """The two sides in each case of the condition; by the sign of x where it speaks of one."""
+    subject = _subject(condition)
+    if subject is None:
+        choices = [where(condition, in_case(t, condition, True), in_case(t, condition, False)) for t in (left, right)]
+        name = "cases"
+    else:
+        choices, name = [by_sign(t, subject) for t in (left, right)], "signs"
+    for side, choice in zip((left, right), choices, strict=True):
+        canon.journal.computed(name, side, choice)
+    one, other = choices
+    pairs = [(one.args[1], other.args[1])]
+    if subject is None:
+        return [*pairs, (one.args[2], other.args[2])]
+    return [*pairs, *zip(one.args[2].args[1:], other.args[2].args[1:], strict=True)]
+
+
+def _subject(c: Term) -> Term | None:
+    """The x of 0 < x or of x = 0."""
+    if c.op == "lt" and c.args[0] is ZERO:
+        return c.args[1]
+    return c.args[0] if c.op == "eq" and c.args[1] is ZERO else None
 
 
 def _condition(left: Term, right: Term) -> Term | None:

@@ -143,15 +143,28 @@ class Functions:
                 return norm(law("sqrt_of_square", {"x": x.args[0]}).rhs)
             return self._split_sqrt(x, x.args[0], x.args[1]) or t
         if x.op == "add":
-            poly = poly_of(x)
-            parts = self.canon.content(poly)
-            if parts is not None and poly[max(poly, key=monomial_key)] < 0:
-                parts = neg(parts[0]), neg(parts[1])
-                parts = self.canon.norm(parts[0]), self.canon.norm(parts[1])
-            if parts is not None and parts[0].op != "const" or parts is not None and parts[0] is not const(1):
-                if self.canon.factored(x, *parts):
-                    return self._split_sqrt(x, *parts) or t
+            return self._sqrt_of_sum(t, x)
         return t
+
+    def _sqrt_of_sum(self, t: Term, x: Term) -> Term:
+        poly = poly_of(x)
+        parts = self.canon.content(poly)
+        if parts is None:
+            return t
+        if poly[max(poly, key=monomial_key)] < 0:
+            parts = self.canon.norm(neg(parts[0])), self.canon.norm(neg(parts[1]))
+        if parts[0] is const(1) or not self.canon.factored(x, *parts):
+            return t
+        self._share_sign(x, *parts)
+        return self._split_sqrt(x, *parts) or t
+
+    def _share_sign(self, whole: Term, factor: Term, rest: Term) -> None:
+        """What is left of a sum once a positive number is taken out has the sum's own sign."""
+        witness = self.canon.known("nonnegative", whole)
+        if factor.op == "const" and witness is not None and self.canon.known("nonnegative", rest) is None:
+            inverse = const(1 / factor.attrs[0])
+            self.journal.computed("ring", mul(inverse, whole), rest)
+            self.canon.grant("nonnegative", rest, mul(inverse, witness))
 
     def _split_sqrt(self, x: Term, left: Term, right: Term) -> Term | None:
         witnesses = self.canon.known("nonnegative", left), self.canon.known("nonnegative", right)

@@ -106,6 +106,10 @@ class Selecting:
     def _oriented(self, t: Term) -> Term:
         """[i < j] between integers as itself or as 1 - [j < i + 1], whichever has a positive lead in i - j."""
         x, y = t.args[0].args
+        if self.canon.open_clips:
+            stepped = self._stepped(x, y)
+            if stepped is not None:
+                return stepped
         gap = {m: c for m, c in plus(poly_of(x), poly_of(y), -1).items() if m}
         if not gap or gap[max(gap, key=monomial_key)] > 0:
             return t
@@ -113,6 +117,16 @@ class Selecting:
         self.journal.computed("index", t.args[0], lnot(other))
         step = self.journal.law("indicator_not", {"c": other})
         self.canon.memo.setdefault(indicator(other), indicator(other))
+        return self.canon.norm(step.rhs)
+
+    def _stepped(self, x: Term, y: Term) -> Term | None:
+        """[i < j + 1] between integers as [i < j] + [i = j]: the number that is left over counts towards 0."""
+        offset = poly_of(y).get(UNIT, 0) - poly_of(x).get(UNIT, 0)
+        if not 1 <= offset <= 4:
+            return None
+        lower = simplify(sub(y, ONE))
+        step = self.journal.law("lt_next", {"x": x, "y": lower})
+        self.journal.computed("index", step.lhs.args[0], simplify(lt(x, y)))
         return self.canon.norm(step.rhs)
 
     def _positive(self, x: Term, y: Term) -> Term:

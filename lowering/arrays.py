@@ -80,9 +80,7 @@ class Layouts:
             whole = Size(1)
             for p in group:
                 whole = whole * p
-            known = self.factors.setdefault(whole, [])
-            if group not in known:
-                known.append(group)
+            self._note(whole, group)
         head = Size(1)
         for p in parts:
             head = head * p
@@ -102,6 +100,7 @@ class Layouts:
             return []
         if size == Size(1):
             return [Block(Size(0), ())]
+        self._learn_factors(size)
         for parts in list(self.factors.get(size, ())):
             for inner in self.cuts.get(parts[0], set()) if parts[0].constant is not None else ():
                 self.cut(size, inner * _product(parts[1:]))
@@ -125,6 +124,22 @@ class Layouts:
                 for b in self.blocks(part)
             ]
         return result
+
+    def _learn_factors(self, size: Size) -> None:
+        """A size that is a run of the factors of a larger one is the product of that run: from (2, c*x*y) and (2*c, x, y)."""
+        if size.constant is not None:
+            return
+        for whole in [w for w in self.factors if w != size and w.divided_by(size) is not None]:
+            chain = self._chain(whole)
+            for start in range(len(chain)):
+                for end in range(start + 2, len(chain) + 1):
+                    if _product(chain[start:end]) == size and len(chain) > end - start:
+                        self._note(size, chain[start:end])
+
+    def _note(self, size: Size, parts: tuple[Size, ...]) -> None:
+        known = self.factors.setdefault(size, [])
+        if parts not in known:
+            known.append(parts)
 
     def _ordered_cuts(self, size: Size) -> list[Size]:
         """The cuts in order, symbolic ones first choice; one that can't be compared with all kept so far is left out."""

@@ -86,8 +86,14 @@ def span(trace: Any, dim: int, size: Size, key: slice) -> Span:
     length = stop - start
     if length.terms and not at_least(trace, length, 1):
         length = Size(0)
-    trace.layouts.cut(size, start)
-    trace.layouts.cut(size, stop)
+    rounds = size.divided_by(step)
+    if step != Size(1) and rounds is not None and start.constant is not None and start.constant < (step.constant or 0):
+        trace.layouts.factor(size, (rounds, step))
+        trace.layouts.cut(step, start)
+        trace.layouts.cut(step, start + 1)
+    else:
+        trace.layouts.cut(size, start)
+        trace.layouts.cut(size, stop)
     if step == Size(1) or not length.terms:
         return Span(dim, start, length)
     found = divide(length + (step - 1), step)

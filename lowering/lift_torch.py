@@ -31,10 +31,10 @@ from commute.lowering.state import replaced
 from commute.lowering.symbols import SymInt
 from commute.lowering.tensors import SymTensor
 from commute.lowering.tracing import Trace
-from commute.theory.axes import Axis, Size
+from commute.theory.axes import Axis, Size, first_free
 from commute.theory.index import simplify
 from commute.theory.messages import UsageError, one_line
-from commute.theory.terms import BOOL, INT, ZERO, Term, postorder, read
+from commute.theory.terms import BOOL, INT, ZERO, Term, index, postorder, read
 from commute.verify.inputs import SCALAR, STATE, InputSpec, size_rows
 
 
@@ -263,8 +263,11 @@ def _whole(array: Array) -> Block:
     """An array over one axis a dimension."""
     if any(not s.terms for s in array.shape):
         return Block(ZERO, (), (ZERO,) * array.rank)
-    ((place, axes),) = _walk(Layouts(), array.shape)
-    return Block(simplify(array.at(place)), axes, place)
+    axes: list[Axis] = []
+    for size in array.shape:
+        axes.append(first_free(size, axes))
+    place = tuple(index(a) for a in axes)
+    return Block(simplify(array.at(place)), tuple(axes), place)
 
 
 def _inputs_of(term: Term) -> list[Term]:

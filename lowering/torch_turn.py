@@ -17,7 +17,7 @@ from commute.lowering.torch_args import dimension, everywhere
 from commute.lowering.torch_shape import flatten, listed
 from commute.theory.axes import Size
 from commute.theory.index import simplify
-from commute.theory.ops import add, eq, le, mod, sub
+from commute.theory.ops import add, eq, le, lt, mod, sub
 from commute.theory.terms import BOOL, FALSE, ZERO, Term, const, size_value
 
 # --- reversals, triangles, diagonals ---------------------------------------------------------------------------------
@@ -59,9 +59,16 @@ def _rolled(trace: Any, input: Array, shift: Size, d: int) -> Array:
     trace.layouts.cut(size, front)
     trace.layouts.cut(size, size - front)
 
+    whole_turn = front.provably_nonnegative() and (size - front).provably_nonnegative()
+
     def at(indices: Indices) -> Term:
-        position = simplify(mod(sub(indices[d], size_value(shift)), size_value(size)))
-        return input.at([position if j == d else i for j, i in enumerate(indices)])
+        def put(position: Term) -> Term:
+            return input.at([simplify(position) if j == d else i for j, i in enumerate(indices)])
+
+        if not whole_turn:
+            return put(mod(sub(indices[d], size_value(shift)), size_value(size)))
+        moved = sub(indices[d], size_value(front))
+        return choose(lt(indices[d], size_value(front)), lambda: put(add(moved, size_value(size))), lambda: put(moved))
 
     return Array(input.shape, at, input.sort)
 

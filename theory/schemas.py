@@ -15,6 +15,7 @@ law can say, after thinking about how it could be wrong.  Never here: search; a 
 | unroll | a reduction over an axis of fixed size is its parts combined |
 | reverse | a reduction over an axis may run from its end: index k becomes size - 1 - k |
 | cases | a term is where(c, what it is if c holds, what it is if not) |
+| signs | the same for the three cases 0 < x, x = 0 and neither |
 """
 
 from __future__ import annotations
@@ -199,11 +200,32 @@ def cases(lhs: Term, rhs: Term, facts: Facts) -> bool:
     return in_case(lhs, c, True) is yes and in_case(lhs, c, False) is no
 
 
+def signs(lhs: Term, rhs: Term, facts: Facts) -> bool:
+    """A term and the choice between its three cases by the sign of a number."""
+    if rhs.op != "where" or rhs.args[0].op != "lt" or rhs.args[0].args[0] is not ZERO:
+        return False
+    return rhs is by_sign(lhs, rhs.args[0].args[1]) and facts.extended(lhs)
+
+
+def by_sign(term: Term, x: Term) -> Term:
+    """where(0 < x, the term for positive x, where(x = 0, the term for x = 0, the term for negative x))."""
+    positive, zero = Term("lt", (ZERO, x)), Term("eq", (x, ZERO))
+    first = in_case(in_case(term, positive, True), zero, False)
+    rest = in_case(term, positive, False)
+    return Term("where", (positive, first, Term("where", (zero, in_case(rest, zero, True), in_case(rest, zero, False)))))
+
+
 def in_case(term: Term, condition: Term, holds: bool) -> Term:
-    """The term where a condition holds (or doesn't): choices by it are decided, but not under binders of its own axes."""
+    """The term where a condition holds (or doesn't): choices by it are decided, but not under binders of its own axes.
+
+    Where x = 0 holds, x itself is 0 too.
+    """
+    zero = condition.args[0] if holds and condition.op == "eq" and condition.args[1] is ZERO else None
     done: dict[Term, Term] = {}
     for t in postorder(term):
-        if _rebinds(t, condition):
+        if t is zero:
+            done[t] = ZERO
+        elif _rebinds(t, condition):
             done[t] = t
         elif t.op == "where" and t.args[0] is condition:
             done[t] = done[t.args[1 if holds else 2]]
@@ -229,5 +251,6 @@ SCHEMAS: dict[str, Callable[[Term, Term, Facts], bool]] = {
     "unroll": unroll,
     "reverse": reverse,
     "cases": cases,
+    "signs": signs,
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commute.theory.law import Extended, Real, Sides, Truth, law
+from commute.theory.law import Extended, Integer, Real, Sides, Truth, law
 from commute.theory.ops import (
     add,
     eq,
@@ -347,3 +347,9 @@ def indicator_zero_recip(x: Real) -> Sides:
 def eq_zero_false(x: Real) -> Sides:
     """A number that isn't zero isn't zero."""
     return indicator(eq(x, ZERO)), ZERO
+
+
+@law(near=lambda x, y: (indicator(lt(x, add(y, ONE))), indicator(lt(x, y))))
+def lt_next(x: Integer, y: Integer) -> Sides:
+    """Of integers, x < y + 1 says that x < y or x = y."""
+    return indicator(lt(x, add(y, ONE))), add(indicator(lt(x, y)), indicator(eq(x, y)))
