@@ -176,6 +176,10 @@ class SymInt(Symbolic):
         """The integer itself, as of a tensor of one element."""
         return self
 
+    def sqrt(self) -> SymReal:
+        """The square root (NumPy looks for this method)."""
+        return SymReal.of(self).sqrt()
+
     def is_integer(self) -> bool:
         """True: a size is whole."""
         return True

@@ -39,7 +39,7 @@ def _against_ninf(a: Term, b: Term) -> Term | None:
 
 def equal(a: Term, b: Term) -> Term:
     """a = b, also with a literal -inf"""
-    found = _against_ninf(a, b)
+    found = _against_ninf(a, b) or _by_cases(equal, a, b)
     return simplify(ops.eq(a, b)) if found is None else found
 
 
@@ -47,7 +47,24 @@ def below(a: Term, b: Term) -> Term:
     """a < b, also with a literal -inf"""
     if b is NINF:
         return FALSE
-    return simplify(lt(a, b)) if a is not NINF else simplify(lnot(is_ninf(b)))
+    if a is NINF:
+        return simplify(lnot(is_ninf(b)))
+    found = _by_cases(below, a, b)
+    return simplify(lt(a, b)) if found is None else found
+
+
+def _by_cases(compare: Callable[[Term, Term], Term], a: Term, b: Term) -> Term | None:
+    """A comparison of a number with a selection of numbers (`mask == 0`) is the selection's condition, or not it."""
+    for chosen, other, swap in ((a, b, False), (b, a, True)):
+        if chosen.op == "where" and other.op == "const" and all(x.op == "const" for x in chosen.args[1:]):
+            arms = [compare(other, x) if swap else compare(x, other) for x in chosen.args[1:]]
+            if all(arm in (TRUE, FALSE) for arm in arms):
+                return arms[0] if arms[0] is arms[1] else _truth(chosen, arms)
+    return None
+
+
+def _truth(chosen: Term, arms: list[Term]) -> Term:
+    return simplify(chosen.args[0] if arms[0] is TRUE else lnot(chosen.args[0]))
 
 
 COMPARISONS: dict[tuple[str, ...], Callable[[Term, Term], Term]] = {

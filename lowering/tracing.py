@@ -18,6 +18,7 @@ import torch.nn.functional as F
 
 from commute.lowering import locate
 from commute.lowering.active import ACTIVE
+from commute.lowering.aliasing import MAYBE_VIEWS, VIEWS, write_through
 from commute.lowering.arrays import Array, Layouts
 from commute.lowering.constants import Reading, read_float
 from commute.lowering.families import load_handlers
@@ -31,15 +32,6 @@ from commute.lowering.tensors import SymTensor, dtype_of
 from commute.theory.axes import Size
 from commute.theory.terms import NINF, Term, const, size_value
 
-VIEWS = frozenset(
-    "view view_as transpose permute swapaxes swapdims swap_axes movedim moveaxis narrow select chunk split "
-    "split_with_sizes tensor_split hsplit vsplit dsplit unbind expand expand_as broadcast_to squeeze unsqueeze unflatten t "
-    "diagonal detach alias real adjoint mT T H mH unfold".split()
-)
-MAYBE_VIEWS = frozenset(
-    "reshape reshape_as flatten ravel contiguous to float double half bfloat16 type type_as positive dropout "
-    "cpu cuda Identity relu_ conj resolve_conj resolve_neg atleast_1d atleast_2d atleast_3d".split()
-)
 RANDOM = frozenset(
     "rand randn randint randperm rand_like randn_like randint_like bernoulli multinomial normal poisson uniform_ normal_ "
     "random_ bernoulli_ exponential_ log_normal_ cauchy_ geometric_ rrelu gumbel_softmax manual_seed".split()
@@ -190,9 +182,11 @@ class Trace:
             return result if part is None else result[part]
 
         sure = name in VIEWS and args and args[0] is base
-        for part, view in enumerate(wrapped) if isinstance(wrapped, tuple | list) else ((None, wrapped),):
+        parts = list(wrapped) if isinstance(wrapped, tuple | list) else None
+        for part, view in enumerate(parts) if parts is not None else ((None, wrapped),):
             if isinstance(view, SymTensor):
-                view.sharing(base, (lambda a, p=part: derive(a, p)) if sure else None)
+                write = write_through(self, name, (rest, words), base, parts, part) if sure else None
+                view.sharing(base, (lambda a, p=part: derive(a, p)) if sure else None, write)
         return wrapped
 
     # --- indexing ---

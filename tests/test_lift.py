@@ -315,7 +315,35 @@ def _strided_write(x: Any) -> Any:
     return out
 
 
+def _through_transpose(x: Any) -> Any:
+    y = x.clone()
+    y.T.add_(1)
+    y.transpose(0, 1)[0] *= 2
+    y.permute(1, 0).sub_(3)
+    return y
+
+
+def _through_pieces(x: Any) -> Any:
+    y = x.clone()
+    for i, piece in enumerate(y.chunk(2, dim=1)):
+        piece.mul_(i + 2)
+    for piece in y.split(y.shape[1] // 2, 1):
+        piece += 1
+    return y
+
+
+def _through_rows(x: Any) -> Any:
+    y = torch.zeros_like(x)
+    for i, row in enumerate(y):
+        row.copy_(x[i] * i)
+    y.view(-1).add_(1)
+    return y
+
+
 IN_PLACE: list[Case] = [
+    ("x: b n", _through_transpose),
+    ("x: b 2*w", _through_pieces),
+    ("x: 3 n", _through_rows),
     (X, _zeroed_first),
     ("x: b 2*w", _blockwise_writes),
     ("x: b 3*w", _accumulated),
