@@ -19,6 +19,7 @@ from commute.egraph.cases import joined_by_cases
 from commute.egraph.journal import Journal
 from commute.egraph.rational import joined
 from commute.theory.facts import Facts
+from commute.theory.polynomial import poly_of
 from commute.theory.step import Step
 from commute.theory.terms import Term, postorder
 from commute.verify.certificate import EVERYWHERE, WHERE_DEFINED, Case, Checked, check, write
@@ -199,13 +200,14 @@ def _leaned_on(goals: list[Goal], canon: Canon, facts: Facts) -> list[Goal]:
     for a, b in goals:
         mine = obligations(a, facts)
         for owed in obligations(b, facts):
-            normal = canon.memo.get(owed.term)
-            witness = canon.known(owed.predicate, normal) if normal is not None and owed.predicate != "real" else None
-            if witness is not None:
-                pairs[owed.term, witness] = None
+            normal = canon.memo.get(owed.term, owed.term)
+            if owed.predicate != "real":
+                pairs |= {(owed.term, x): None for x in (normal, canon.known(owed.predicate, normal)) if x is not None}
+            factors = {a for m in poly_of(normal) for a, _ in m} if normal.op == "mul" else set()
             for have in mine:
-                if have.predicate == owed.predicate and canon.memo.get(have.term) in (normal, owed.term):
-                    pairs[have.term, owed.term] = None
+                mark = canon.memo.get(have.term, have.term)
+                if have.predicate == owed.predicate and (mark is normal or mark in factors):
+                    pairs[have.term, mark] = None
                     for g in have.guards:
                         pairs |= {(g[0], h[0]): None for h in owed.guards if canon.memo.get(g[0]) is canon.memo.get(h[0])}
     return [(x, y) for x, y in pairs if x is not y]

@@ -9,7 +9,9 @@ from __future__ import annotations
 from commute.egraph.canon import Canon
 from commute.egraph.monomials import is_indicator
 from commute.egraph.rational import joined
-from commute.theory.ops import where
+from commute.theory.axes import Axis
+from commute.theory.ops import add, total, where
+from commute.theory.polynomial import Poly, plus, poly_of, poly_term, product
 from commute.theory.schemas import by_sign, in_case
 from commute.theory.terms import ZERO, Term, postorder
 
@@ -20,6 +22,9 @@ def joined_by_cases(canon: Canon, left: Term, right: Term, depth: int = _DEPTH) 
     """Whether two normal forms are equal in every case of the comparisons that they depend on; the steps are noted."""
     if joined(canon, left, right):
         return True
+    inside = _bodies(canon, left, right) if depth else None
+    if inside is not None and joined_by_cases(canon, *inside, depth - 1):
+        return True
     condition = _condition(left, right) if depth else None
     if condition is None:
         return False
@@ -27,6 +32,39 @@ def joined_by_cases(canon: Canon, left: Term, right: Term, depth: int = _DEPTH) 
         if not joined_by_cases(canon, canon.norm(one), canon.norm(other), depth - 1):
             return False
     return True
+
+
+def _bodies(canon: Canon, left: Term, right: Term) -> tuple[Term, Term] | None:
+    """What is summed, where the two differ in sums over one axis only: equal bodies have equal sums."""
+    first, second = poly_of(left), poly_of(right)
+    common = {m: c for m, c in first.items() if second.get(m) == c}
+    own = [plus(p, common, -1) for p in (first, second)]
+    axes = {a.attrs[1] for p in own for m in p for a, _ in m if a.op == "reduce" and a.attrs[0] == "sum"}
+    if len(axes) != 1 or not all(own):
+        return None
+    (axis,) = axes
+    bodies = [_body(p, axis) for p in own]
+    if bodies[0] is None or bodies[1] is None:
+        return None
+    shared = poly_term(common)
+    for side, p, body in zip((left, right), own, bodies, strict=True):
+        assert body is not None
+        if canon.norm(total(axis, body)) is not poly_term(p):
+            return None
+        canon.journal.computed("ring", side, add(shared, poly_term(p)))
+    return canon.norm(bodies[0]), canon.norm(bodies[1])
+
+
+def _body(poly: Poly, axis: Axis) -> Term | None:
+    """The body of the one sum over the axis that the polynomial is, its factors taken in."""
+    parts: Poly = {}
+    for m, c in poly.items():
+        sums = [a for a, e in m if a.op == "reduce" and a.attrs == ("sum", axis) and e == 1]
+        rest = tuple((a, e) for a, e in m if a not in sums)
+        if len(sums) != 1 or any(axis in a.free for a, _ in rest):
+            return None
+        parts = plus(parts, product({rest: c}, poly_of(sums[0].args[0])))
+    return poly_term(parts)
 
 
 def _cases(canon: Canon, condition: Term, left: Term, right: Term) -> list[tuple[Term, Term]]:

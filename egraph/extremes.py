@@ -49,7 +49,8 @@ class Extremes:
         norm, law = self.canon.norm, self.journal.law
         left, right = poly_of(x), poly_of(y)
         gap = plus(left, right, -1)
-        if not (set(left) <= {UNIT} or set(right) <= {UNIT} or _proportional(left, right)):
+        alike = set(left) <= {UNIT} or set(right) <= {UNIT} or _proportional(left, right)
+        if not alike and not self.canon.open_clips:
             return None
         if lead_of(gap) < 0:
             law("max_commutes", {"x": x, "y": y})

@@ -167,10 +167,9 @@ class Layouts:
                 stride = _product(parts[start:])
                 if stride not in strides and all(stride.divided_by(s) or s.divided_by(stride) for s in strides):
                     strides.append(stride)
-        strides.sort(key=lambda s: sum(s.divided_by(o) is not None for o in strides), reverse=True)
         chain = []
         outer = size
-        for stride in strides:
+        for stride in sorted(strides, key=lambda s: -sum(s.divided_by(o) is not None for o in strides)):
             part = outer.divided_by(stride)
             if part is None or part == Size(1):
                 continue

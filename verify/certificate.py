@@ -26,7 +26,7 @@ from commute.verify.definedness import Obligation, implies, obligations, uncover
 
 FORMAT = "commute-certificate/1"
 _KEYS = {"format", "claim", "given", "where", "laws", "terms", "paths", "digest"}
-_PATH_KEYS = {"condition", "goals", "steps"}
+_PATH_KEYS = {"condition", "ends", "goals", "steps"}
 _SIGNS = {
     POS: "positive", POS | NIL: "nonnegative", POS | NEG: "nonzero", NEG: "negative", NEG | NIL: "nonpositive", NIL: "zero",
 }  # fmt: skip
@@ -90,12 +90,17 @@ def write(claim: Mapping[str, Any], given: Mapping[str, int], where: str, paths:
             else:
                 steps.append([step.name, table.add(step.lhs), table.add(step.rhs)])
         goals = [[table.add(a), table.add(b)] for a, b in path.goals]
-        body_paths.append({"condition": path.condition, "goals": goals, "steps": steps})
+        body_paths.append({"condition": path.condition, "ends": _ends(path.goals), "goals": goals, "steps": steps})
     body = {
         "format": FORMAT, "claim": dict(claim), "given": {k: v for k, v in sorted(given.items()) if k in read}, "where": where,
         "laws": dict(sorted(laws.items())), "terms": table.rows, "paths": body_paths,
     }  # fmt: skip
     return {**body, "digest": digest(body)}
+
+
+def _ends(goals: Iterable[tuple[Term, Term]]) -> list[list[str]]:
+    """What the two programs were lifted to, as hashes by which a lift can be compared with a certificate."""
+    return [[a.digest, b.digest] for a, b in goals]
 
 
 def digest(body: Mapping[str, Any]) -> str:
@@ -197,6 +202,8 @@ def _check_path(
 ) -> set[str]:
     """Check one case; the names of the laws that it uses.  The inputs that its goals read are added to `read`."""
     goals = [(_at(terms, a), _at(terms, b)) for a, b in path["goals"]]
+    if path["ends"] != _ends(goals):
+        raise Rejected("its ends aren't those that it names")
     owed = [o for a, _ in goals for o in obligations(a, facts)]
     granted = [o for o in owed if not o.guards] if where == WHERE_DEFINED else []
     closure = Closure()
@@ -244,8 +251,8 @@ def _check_definedness(
 ) -> None:
     for a, b in goals:
         mine = [o for o in owed] if where == WHERE_DEFINED else obligations(a, facts)
-        left = uncovered(mine, obligations(b, facts), closure.equal, where == EVERYWHERE)
-        left = [o for o in left if not any(facts.holds(o.predicate, t) for t in closure.members(o.term))]
+        theirs = obligations(b, facts)
+        left = uncovered(mine, theirs, closure.equal, closure.members, facts, where == EVERYWHERE)
         if left:
             raise Rejected(f"the candidate may be undefined where the reference is defined: {left[0]}")
 

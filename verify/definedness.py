@@ -8,12 +8,12 @@ To add here: an operator that isn't defined everywhere.  Never here: proof searc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from commute.theory.axes import Axis, first_free
 from commute.theory.facts import MASKS, Facts
 from commute.theory.ops import COMPOSITES, definition
-from commute.theory.terms import BOOL, Term, binds, index, substitute
+from commute.theory.terms import BOOL, ZERO, Term, binds, index, substitute
 
 _NEEDS = {"recip": "nonzero", "log": "positive", "sqrt": "nonnegative"}
 _TAKES_MINUS_INFINITY = {"add", "max", "min", "where", "exp", "lt", "le", "eq"}
@@ -76,7 +76,7 @@ def _own(t: Term, guards: frozenset[Guard], bound: frozenset[Axis], facts: Facts
     owed = []
     about = frozenset().union(*(g.free for g, _ in guards))
     need = _NEEDS.get(t.op)
-    if need is not None and not facts.holds(need, t.args[0]):
+    if need is not None and not facts.holds(need, t.args[0]) and not _guarded(t.args[0], need, guards):
         owed.append(Obligation(need, t.args[0], guards, bound & (t.args[0].free | about)))
     takes = t.op in _TAKES_MINUS_INFINITY or (t.op == "reduce" and t.attrs[0] in ("max", "min")) or t.op in COMPOSITES
     if not takes:
@@ -86,17 +86,27 @@ def _own(t: Term, guards: frozenset[Guard], bound: frozenset[Axis], facts: Facts
     return owed
 
 
+def _guarded(term: Term, need: str, guards: frozenset[Guard]) -> bool:
+    """Whether the guards themselves say that the term isn't zero."""
+    return need == "nonzero" and any((Term("eq", pair), False) in guards for pair in ((term, ZERO), (ZERO, term)))
+
+
 def implies(known: str, wanted: str) -> bool:
     """Whether one predicate is at least as strong as another."""
     return known == wanted or (known in MASKS and wanted in MASKS and MASKS[known] & ~MASKS[wanted] == 0)
 
 
 def uncovered(
-    reference: list[Obligation], candidate: list[Obligation], equal: Callable[[Term, Term], bool], everywhere: bool
+    reference: list[Obligation],
+    candidate: list[Obligation],
+    equal: Callable[[Term, Term], bool],
+    members: Callable[[Term], list[Term]],
+    facts: Facts,
+    everywhere: bool,
 ) -> list[Obligation]:
-    """The candidate's obligations that the reference doesn't owe too.
+    """The candidate's obligations that can't be read off any term equal to theirs, and that the reference doesn't owe too.
 
-    `everywhere` asks for it at each output element by itself: the reference must owe the obligation for at least the same
+    A product has the predicate where each of its factors has it.  `everywhere` asks for it at each output element by itself: the reference must owe the obligation for at least the same
     values of the bound axes.  Otherwise the reference is taken to be defined at all its outputs.
     """
 
@@ -107,4 +117,13 @@ def uncovered(
             return False
         return all(any(g[1] == h[1] and equal(g[0], h[0]) for h in want.guards) for g in have.guards)
 
-    return [want for want in candidate if not any(covers(have, want) for have in reference)]
+    def met(want: Obligation, depth: int = 3) -> bool:
+        if any(facts.holds(want.predicate, t) for t in members(want.term)):
+            return True
+        if any(covers(have, want) for have in reference):
+            return True
+        products = [t for t in members(want.term) if t.op == "mul"] if depth and want.predicate in MASKS else []
+        parts = (tuple(replace(want, term=f, bound=want.bound & f.free) for f in t.args) for t in products[:8])
+        return any(all(met(part, depth - 1) for part in each) for each in parts)
+
+    return [want for want in candidate if not met(want)]
