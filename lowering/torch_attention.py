@@ -1,6 +1,6 @@
 """Attention as Torch spells it in one call.
 
-The meaning is softmax(q k / sqrt(e) under the mask) v, with softmax by name.  A row whose keys are all masked gives 0.
+The meaning is softmax(q k / sqrt(e) under the mask) v, with softmax by name.  A row whose keys are all hidden gives 0, not NaN.
 To add here: another fused attention of Torch.  Never here: how attention is streamed (that is what laws and plans are for).
 """
 
@@ -11,15 +11,15 @@ from typing import Any
 
 import torch.nn.functional as F
 
-from commute.lowering.arrays import Array, Indices, broadcast, pointwise
+from commute.lowering.arrays import Array, Indices, broadcast, pointwise, reduction
 from commute.lowering.registry import Unsupported, Unusable, lifts
 from commute.lowering.torch_args import mapped, numeric, scalar
 from commute.lowering.torch_linear import matmul
 from commute.lowering.torch_softmax import softmax_of
 from commute.theory.axes import Size
 from commute.theory.index import simplify
-from commute.theory.ops import add, floordiv, le, mul, recip, sqrt, where
-from commute.theory.terms import BOOL, NINF, Term, const, size_value
+from commute.theory.ops import add, composite, eq, exp, floordiv, le, mul, recip, sqrt, where
+from commute.theory.terms import BOOL, EXT, NINF, ZERO, Term, const, size_value
 
 
 def default_scale(width: Size) -> Term:
@@ -65,6 +65,23 @@ def masked(scores: Array, mask: Array | None, causal: bool) -> Array:
     return pointwise(lambda m, s: add(s, m), mask, scores)
 
 
+def weights_or_zero(trace: Any, scores: Array) -> Array:
+    """softmax over the last dimension, and 0 where a mask hides every key: defined there, unlike softmax."""
+    plain = softmax_of(trace, scores, scores.rank - 1)
+    below = reduction(trace.layouts, "sum", mapped(exp, scores), (scores.rank - 1,))
+
+    def at(indices: Indices) -> Term:
+        score, weight = scores.at(indices), plain.at(indices)
+        if score.sort != EXT:
+            return weight
+        if weight.op == "softmax":
+            return composite("softmax_or_zero", *weight.args, axes=weight.attrs)
+        total = below.at(indices[:-1])
+        return mul(exp(score), where(eq(total, ZERO), ZERO, recip(total)))
+
+    return Array(scores.shape, at)
+
+
 def transposed(array: Array) -> Array:
     """The last two dimensions exchanged."""
     shape = (*array.shape[:-2], array.shape[-1], array.shape[-2])
@@ -94,5 +111,6 @@ def scaled_dot_product_attention(
     factor = default_scale(query.shape[-1]) if scale is None else scalar(trace, scale)
     raw = matmul(trace, query, transposed(key))
     scores = mapped(lambda t: mul(t, factor), raw)
-    weights = softmax_of(trace, masked(scores, attn_mask, is_causal), scores.rank - 1)
+    hidden = masked(scores, attn_mask, is_causal)
+    weights = softmax_of(trace, hidden, scores.rank - 1) if attn_mask is None else weights_or_zero(trace, hidden)
     return matmul(trace, weights, numeric(value))

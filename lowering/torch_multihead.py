@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from commute.lowering.arrays import Array, reshaped
 from commute.lowering.registry import Unsupported, Unusable, lifts
 from commute.lowering.torch_args import average, mapped, permuted, refuse
-from commute.lowering.torch_attention import default_scale, masked, transposed
+from commute.lowering.torch_attention import default_scale, masked, transposed, weights_or_zero
 from commute.lowering.torch_linear import linear, matmul
 from commute.lowering.torch_softmax import softmax_of
 from commute.theory.axes import Size
@@ -111,7 +111,8 @@ def multi_head_attention_forward(
     )
     factor = default_scale(q.shape[-1])
     scores = mapped(lambda t: mul(t, factor), matmul(trace, q, transposed(k)))
-    weights = softmax_of(trace, _hidden(trace, scores, options, query.rank), 3)
+    hidden = _hidden(trace, scores, options, query.rank)
+    weights = softmax_of(trace, hidden, 3) if options.get("need_weights", True) else weights_or_zero(trace, hidden)
     joined = permuted(matmul(trace, weights, v), (2, 0, 1, 3))
     flat = reshaped(trace.layouts, joined, (*joined.shape[:2], width))
     result = linear(trace, flat, options["out_proj_weight"], options["out_proj_bias"])

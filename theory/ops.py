@@ -218,6 +218,14 @@ def _softmax(args: tuple[Term, ...], attrs: tuple) -> Term:
     return div(e, below)
 
 
+def _softmax_or_zero(args: tuple[Term, ...], attrs: tuple) -> Term:
+    e = exp(args[0])
+    below = e
+    for axis in attrs:
+        below = total(axis, below)
+    return mul(e, where(eq(below, ZERO), ZERO, recip(below)))
+
+
 def _logsumexp(args: tuple[Term, ...], attrs: tuple) -> Term:
     inside = exp(args[0])
     for axis in attrs:
@@ -241,6 +249,7 @@ COMPOSITES: dict[str, Composite] = {
     row.name: row
     for row in (
         Composite("softmax", 1, _softmax, True, "exp(x) / Σ exp(x) over the axis"),
+        Composite("softmax_or_zero", 1, _softmax_or_zero, True, "softmax, and 0 where all of x is -inf: defined there too"),
         Composite("logsumexp", 1, _logsumexp, False, "log Σ exp(x) over the axis"),
         Composite("log_softmax", 1, lambda a, k: sub(a[0], _logsumexp(a, k)), True, "x - log Σ exp(x) over the axis"),
         Composite("sigmoid", 1, lambda a, _: _sigmoid(a[0]), None, "1 / (1 + exp(-x))"),

@@ -42,7 +42,7 @@ _REDUCE = {"sum": np.sum, "max": np.max, "min": np.min, "prod": np.prod}
 class Floats:
     """float64, elementwise."""
 
-    direct = frozenset({"softmax", "logsumexp", "log_softmax", "sigmoid", "softplus", "relu", "abs"})
+    direct = frozenset({"softmax", "softmax_or_zero", "logsumexp", "log_softmax", "sigmoid", "softplus", "relu", "abs"})
 
     def __init__(self, strict: bool = False):
         self.undefined = math.nan if strict else 0.0
@@ -106,6 +106,8 @@ class Floats:
         top = np.where(np.isfinite(top), top, 0.0)
         inside = np.exp(x - top)
         below = np.sum(inside, axis=dims, keepdims=True)
+        if op == "softmax_or_zero":
+            return np.where(below == 0, 0.0, inside / np.where(below == 0, 1.0, below))
         if op == "softmax":
             return inside * self.unary("recip", below)
         logarithm = np.where(below == 0, self.undefined, np.log(np.where(below == 0, 1.0, below)) + top)
