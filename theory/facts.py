@@ -109,14 +109,11 @@ class Facts:
         return result
 
     def _product_sign(self, t: Term) -> int:
-        factors: Counter[Term] = Counter()
-        stack = [t]
-        while stack:
-            f = stack.pop()
-            if f.op == "mul":
-                stack.extend(f.args)
-            else:
-                factors[f] += 1
+        factors: Counter[Term] = Counter({t: 1})
+        for f in reversed(postorder(t)):
+            count = factors.pop(f) if f.op == "mul" and f in factors else 0
+            for a in f.args if count else ():
+                factors[a] += count
         result = POS
         for f, count in factors.items():
             mask = self._signs[f]
