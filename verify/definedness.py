@@ -106,8 +106,9 @@ def uncovered(
 ) -> list[Obligation]:
     """The candidate's obligations that can't be read off any term equal to theirs, and that the reference doesn't owe too.
 
-    A product has the predicate where each of its factors has it.  `everywhere` asks for it at each output element by itself: the reference must owe the obligation for at least the same
-    values of the bound axes.  Otherwise the reference is taken to be defined at all its outputs.
+    A product has the predicate where each of its factors has it.  `everywhere` asks for it at each output element by itself:
+    the reference must owe the obligation for at least the same values of the bound axes.  Otherwise the reference is taken to
+    be defined at all its outputs.
     """
 
     def covers(have: Obligation, want: Obligation) -> bool:
@@ -123,7 +124,8 @@ def uncovered(
         if any(covers(have, want) for have in reference):
             return True
         products = [t for t in members(want.term) if t.op == "mul"] if depth and want.predicate in MASKS else []
-        parts = (tuple(replace(want, term=f, bound=want.bound & f.free) for f in t.args) for t in products[:8])
+        about = frozenset().union(*(g.free for g, _ in want.guards))
+        parts = (tuple(replace(want, term=f, bound=want.bound & (f.free | about)) for f in t.args) for t in products[:8])
         return any(all(met(part, depth - 1) for part in each) for each in parts)
 
     return [want for want in candidate if not met(want)]
