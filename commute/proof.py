@@ -23,7 +23,7 @@ from commute.theory.polynomial import poly_of
 from commute.theory.step import Step
 from commute.theory.terms import Term, postorder
 from commute.verify.certificate import EVERYWHERE, WHERE_DEFINED, Case, Checked, check, write
-from commute.verify.congruence import explain
+from commute.verify.congruence import close, explain
 from commute.verify.definedness import obligations
 
 Goal = tuple[Term, Term]
@@ -43,6 +43,7 @@ class Proof:
     steps: list[Step] = field(default_factory=list)
     where: str = EVERYWHERE
     reasons: list[str] = field(default_factory=list)
+    spare: list[Step] = field(default_factory=list)
     canonical: list[Goal] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -92,11 +93,27 @@ def prove_cases(
             certificate = write(claim, given, where, found)
             checked = check(certificate)
             if checked.ok:
+                found, certificate, checked = _without(result.spare, found, (certificate, checked), deadline)
                 result.certificate, result.checked, result.where = certificate, checked, where
                 result.steps = [s for case in found for s in case.steps]
                 return result
             result.reasons.append(checked.reason)
     return result
+
+
+def _without(
+    spare: Sequence[Step], cases: list[Case], best: tuple[dict[str, Any], Checked], deadline: float
+) -> tuple[list[Case], dict[str, Any], Checked]:
+    """The cases without those of the spare steps that the checker doesn't need: all at once, else one after the other."""
+    for dropped in ([list(spare)] if len(spare) > 1 else []) + [[s] for s in spare]:
+        fewer = [Case(c.condition, c.goals, [s for s in c.steps if not any(s is d for d in dropped)]) for c in cases]
+        if monotonic() > deadline or sum(len(c.steps) for c in fewer) == sum(len(c.steps) for c in cases):
+            continue
+        certificate = write(best[0]["claim"], best[0]["given"], best[0]["where"], fewer)
+        checked = check(certificate)
+        if checked.ok:
+            cases, best = fewer, (certificate, checked)
+    return cases, *best
 
 
 @dataclass(frozen=True)
@@ -181,17 +198,14 @@ def _saturated(canon: Canon, goals: list[Goal], facts: Facts, deadline: float, r
 
 def _needed(goals: list[Goal], canon: Canon, facts: Facts, result: Proof) -> list[Step] | None:
     """The steps that the goals need, in the order in which they were found; those that definedness leans on too."""
-    steps = canon.journal.steps
-    wanted: set[int] = set()
-    for a, b in goals:
-        part = explain(steps, a, b)
-        if part is None:
-            result.reasons.append("the steps found don't join the ends")
-            return None
-        wanted |= {id(s) for s in part}
-    for a, b in _leaned_on(goals, canon, facts):
-        wanted |= {id(s) for s in explain(steps, a, b) or ()}
-    return [s for s in steps if id(s) in wanted]
+    closure = close(canon.journal.steps)
+    if not all(closure.equal(a, b) for a, b in goals):
+        result.reasons.append("the steps found don't join the ends")
+        return None
+    leaned = [(a, b) for a, b in _leaned_on(goals, canon, facts) if closure.equal(a, b)]
+    wanted = {i for a, b in (*goals, *leaned) for i in closure.needed(a, b)}
+    steps = [closure.steps[i] for i in sorted(wanted)]
+    return explain(steps, *goals[0]) if len(goals) == 1 and not leaned else steps
 
 
 def _leaned_on(goals: list[Goal], canon: Canon, facts: Facts) -> list[Goal]:
