@@ -84,10 +84,9 @@ class Table:
 
     def add(self, term: Term) -> int:
         """The place of the term; it and its parts are added where they are new."""
-        for t in postorder(term):
-            if t not in self._places:
-                self._places[t] = len(self.rows)
-                self.rows.append([t.op, [self._places[a] for a in t.args], _encode_attrs(t)])
+        for t in postorder(term, known=self._places):
+            self._places[t] = len(self.rows)
+            self.rows.append([t.op, [self._places[a] for a in t.args], _encode_attrs(t)])
         return self._places[term]
 
 

@@ -110,10 +110,15 @@ class Facts:
 
     def _product_sign(self, t: Term) -> int:
         factors: Counter[Term] = Counter({t: 1})
-        for f in reversed(postorder(t)):
-            count = factors.pop(f) if f.op == "mul" and f in factors else 0
-            for a in f.args if count else ():
+        products = {t}
+        while products:
+            largest = max(products, key=lambda f: f.size)
+            products.remove(largest)
+            count = factors.pop(largest)
+            for a in largest.args:
                 factors[a] += count
+                if a.op == "mul":
+                    products.add(a)
         result = POS
         for f, count in factors.items():
             mask = self._signs[f]

@@ -23,7 +23,7 @@ All other ops are in `ops.py`: primitives on numbers, and composites defined by 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -222,8 +222,8 @@ def hole(name: str, sort: str = REAL) -> Term:
 # --- walking ---------------------------------------------------------------------------------------------------------
 
 
-def postorder(*roots: Term) -> list[Term]:
-    """Every subterm once, arguments before the node that uses them."""
+def postorder(*roots: Term, known: Container[Term] = ()) -> list[Term]:
+    """Every subterm once, arguments before the node that uses them; terms in `known` are left out with all below them."""
     seen: set[int] = set()
     order: list[Term] = []
     stack: list[tuple[Term, bool]] = [(r, False) for r in reversed(roots)]
@@ -231,7 +231,7 @@ def postorder(*roots: Term) -> list[Term]:
         term, done = stack.pop()
         if done:
             order.append(term)
-        elif id(term) not in seen:
+        elif id(term) not in seen and term not in known:
             seen.add(id(term))
             stack.append((term, True))
             stack.extend((a, False) for a in reversed(term.args) if id(a) not in seen)

@@ -119,7 +119,7 @@ def _shrink_elements(search: Search, spec: InputSpec, sizes: Sizes, inputs: Inpu
         for number in _simpler_numbers(inputs[spec.name][position]):
             if search.late():
                 return inputs
-            value = inputs[spec.name].copy()
+            value = np.array(inputs[spec.name])
             value[position] = number
             trial = {**inputs, spec.name: value}
             if permitted(value, allowed) and differs(sizes, trial):
