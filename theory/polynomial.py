@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from heapq import heappop, heappush
 
 from commute.theory.terms import MINUS_ONE, ZERO, Term, const
 
@@ -59,32 +60,78 @@ def product(left: Poly, right: Poly, limit: int = 20000) -> Poly:
     return total
 
 
-def poly_of(term: Term, limit: int = 20000, known: dict[Term, Poly] | None = None) -> Poly:
+_polys: dict[Term, Poly] = {}
+
+
+def poly_of(term: Term, limit: int = 20000) -> Poly:
     """The polynomial of a term in its atoms: add, mul and numbers are opened, everything else is an atom.
 
-    TooLarge where a product passes `limit` monomials, or all sums and products together twenty times as many.
+    The answer is shared and must not be changed.  TooLarge where a product passes `limit` monomials, an exponent `limit`, or
+    all sums and products together twenty times as many.
     """
-    memo: dict[Term, Poly] = {} if known is None else known
-    stack, spent = [term], 0
-    while stack:
-        t = stack[-1]
-        if t in memo:
-            stack.pop()
-        elif t.op not in ("add", "mul"):
-            memo[t] = ({UNIT: t.attrs[0]} if t.attrs[0] else {}) if t.op == "const" else {((t, 1),): Fraction(1)}
-            stack.pop()
+    return _opened(term, limit, [20 * limit])
+
+
+def _opened(term: Term, limit: int, left: list[int]) -> Poly:
+    found = _polys.get(term)
+    if found is not None:
+        return found
+    total: Poly = {}
+    for part, count in _flat(term, "add").items():
+        scaled = _product_of(_flat(part, "mul"), limit, left) if part.op == "mul" else _single(part)
+        _spend(left, len(scaled), limit)
+        for m, c in scaled.items():
+            total[m] = total.get(m, Fraction(0)) + c * count
+    _polys[term] = {m: c for m, c in total.items() if c}
+    return _polys[term]
+
+
+def _spend(left: list[int], work: int, limit: int) -> None:
+    left[0] -= work
+    if left[0] < 0:
+        raise TooLarge(f"more than {20 * limit} sums and products of monomials")
+
+
+def _single(part: Term) -> Poly:
+    if part.op == "const":
+        return {UNIT: part.attrs[0]}
+    return {((part, 1),): Fraction(1)}
+
+
+def _product_of(factors: Mapping[Term, int], limit: int, left: list[int]) -> Poly:
+    coefficient = Fraction(1)
+    atoms: list[tuple[Term, int]] = []
+    sums: list[tuple[Term, int]] = []
+    for f, e in factors.items():
+        if f.op == "const":
+            if e > 64 and f.attrs[0] not in (-1, 0, 1):
+                raise TooLarge(f"a number to the power {e}")
+            coefficient *= f.attrs[0] ** e
         else:
-            missing = [a for a in t.args if a not in memo]
-            if missing:
-                stack.extend(missing)
-                continue
-            left, right = (memo[a] for a in t.args)
-            spent += len(left) + len(right) if t.op == "add" else len(left) * len(right)
-            if spent > 20 * limit:
-                raise TooLarge(f"more than {20 * limit} sums and products of monomials")
-            memo[t] = plus(left, right) if t.op == "add" else product(left, right, limit)
-            stack.pop()
-    return memo[term]
+            (sums if f.op == "add" else atoms).append((f, e))
+    result: Poly = {tuple(sorted(atoms, key=lambda p: p[0].digest)): coefficient}
+    for f, e in sums:
+        other = _opened(f, limit, left)
+        if e > limit:
+            raise TooLarge(f"a sum to the power {e}")
+        for _ in range(e):
+            _spend(left, len(result) * len(other) + 1, limit)
+            result = product(result, other, limit)
+    return result
+
+
+def _flat(term: Term, op: str) -> dict[Term, int]:
+    """The arguments of nested `op` nodes, each with how often it stands there; shared nodes are opened once."""
+    counts = {term: 1}
+    inner = [(-term.size, 0, term)] if term.op == op else []
+    while inner:
+        node = heappop(inner)[2]
+        count = counts.pop(node)
+        for a in node.args:
+            if a.op == op and a not in counts:
+                heappush(inner, (-a.size, len(inner) + id(a), a))
+            counts[a] = counts.get(a, 0) + count
+    return counts
 
 
 def monomial_term(monomial: Monomial, coefficient: Fraction | int = 1) -> Term:
