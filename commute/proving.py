@@ -101,7 +101,7 @@ class _Question:
         found = self._refute(min(8.0, self.left(0.5)))
         if found is not None:
             return found
-        proof = self._prove(saturate=True, seconds=min(12.0, self.left(0.7)))
+        proof = self._prove(saturate=True, seconds=min(12.0, self.left(0.7)), earlier=proof)
         if proof:
             return self._proved(proof)
         checked = self._checked()
@@ -111,7 +111,7 @@ class _Question:
 
     # --- proving -----------------------------------------------------------------------------------------------------
 
-    def _prove(self, *, saturate: bool, seconds: float) -> Proof:
+    def _prove(self, *, saturate: bool, seconds: float, earlier: Proof | None = None) -> Proof:
         cases = []
         for path in self.lifted.paths:
             first, second = path.programs
@@ -124,7 +124,7 @@ class _Question:
             "sizes": {k: str(v) for k, v in self._sizes().items()},
             "source": list(self.lifted.source),
         }
-        return prove_cases(cases, self.given, claim, seconds=seconds, saturate=saturate)
+        return prove_cases(cases, self.given, claim, seconds=seconds, saturate=saturate, earlier=earlier)
 
     def _proved(self, proof: Proof) -> Verdict:
         problem = self._untied()
@@ -234,7 +234,10 @@ class _Question:
                 sizes.setdefault(symbol, ANY)
         for name, size in self.lifted.sizes.items():
             constant = Size.of(size).constant
-            sizes[name] = constant if constant is not None else f"{size} for any {', '.join(sorted(size.symbols))}"
+            if constant is not None:
+                sizes[name] = constant
+            elif size != Size.symbol(name):
+                sizes[name] = f"= {size} for any {', '.join(sorted(size.symbols))}"
         return sizes | self.sizes
 
     def _assumptions(self) -> tuple[str, ...]:
