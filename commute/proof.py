@@ -36,7 +36,11 @@ _BRANCHING = {"max", "min", "lt", "le", "eq", "relu", "abs"}
 
 @dataclass
 class Proof:
-    """What the provers found: a certificate that the checker accepted, or the reasons why there is none."""
+    """What the provers found: a certificate that the checker accepted, or the reasons why there is none.
+
+    `hopeful` says that a sign was asked for which the reference's own definedness would give; `begun` keeps normal forms for
+    the e-graph to go on from.
+    """
 
     certificate: dict[str, Any] | None = None
     checked: Checked | None = None
@@ -45,6 +49,8 @@ class Proof:
     reasons: list[str] = field(default_factory=list)
     spare: list[Step] = field(default_factory=list)
     canonical: list[Goal] = field(default_factory=list)
+    hopeful: bool = False
+    begun: dict[tuple[int, str], Canon] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return self.certificate is not None
@@ -68,21 +74,24 @@ def prove_cases(
     *,
     seconds: float,
     saturate: bool,
+    earlier: Proof | None = None,
 ) -> Proof:
     """Prove every goal of every case (a condition on sizes in words, and its goals), or say why not.
 
     `given` maps inputs to the signs that they may have, `claim` is carried in the certificate, `saturate` lets the e-graph
-    take the time that the normaliser leaves.
+    take the time that the normaliser leaves, `earlier` is what was tried without it.
     """
     deadline = monotonic() + seconds
-    result = Proof()
+    result = Proof(begun=dict(earlier.begun), hopeful=earlier.hopeful) if earlier else Proof()
     with deep_recursion():
         for where in (EVERYWHERE, WHERE_DEFINED):
             found: list[Case] = []
-            for condition, goals in cases:
+            if where == WHERE_DEFINED and not result.hopeful:
+                break
+            for number, (condition, goals) in enumerate(cases):
                 steps = None
                 for way in _ways(goals, saturate):
-                    steps = _prove_goals(list(goals), Facts(given), deadline, where, way, result)
+                    steps = _prove_goals(list(goals), Facts(given), deadline, (number, where), way, result)
                     if steps is not None:
                         break
                 if steps is None:
@@ -98,6 +107,7 @@ def prove_cases(
                 result.steps = [s for case in found for s in case.steps]
                 return result
             result.reasons.append(checked.reason)
+            result.hopeful = True
     return result
 
 
@@ -139,18 +149,19 @@ def _ways(goals: Sequence[Goal], saturate: bool) -> list[_Way]:
 
 
 def _prove_goals(
-    goals: list[Goal], facts: Facts, deadline: float, where: str, way: _Way, result: Proof
+    goals: list[Goal], facts: Facts, deadline: float, place: tuple[int, str], way: _Way, result: Proof
 ) -> list[Step] | None:
-    """The few steps that join all goals, or None with a reason."""
-    journal = Journal()
-    seconds = max(0.05, deadline - monotonic())
-    canon = Canon(facts, journal, seconds=seconds, unroll=way.unroll, open_clips=way.by_cases)
+    """The few steps that join all goals of a case (its number, and where equality is claimed), or None with a reason."""
+    canon = result.begun.get(place) if way.saturate else None
+    if canon is None:
+        canon = Canon(facts, Journal(), unroll=way.unroll, open_clips=way.by_cases)
+    canon.allow(max(0.05, deadline - monotonic()))
+    if way == _Way():
+        result.begun[place] = canon
     owed = [o for a, _ in goals for o in obligations(a, facts) if not o.guards and o.predicate != "real"]
-    if where == WHERE_DEFINED and not owed:
-        return None
     open_goals: list[Goal] = []
     try:
-        if where == WHERE_DEFINED:
+        if place[1] == WHERE_DEFINED:
             _grant(canon, owed)
         for a, b in goals:
             left, right = canon.norm(a), canon.norm(b)
@@ -163,6 +174,7 @@ def _prove_goals(
     except OutOfBudget as error:
         result.reasons.append(f"the normal form cost too much: {error}")
         return None
+    result.hopeful |= any(canon.memo.get(o.term) in canon.missed for o in owed)
     if open_goals and way.saturate and not _saturated(canon, open_goals, facts, deadline, result):
         return None
     if open_goals and not way.saturate:

@@ -95,10 +95,10 @@ class _Question:
         except RecursionError:
             return self.unknown("a program nested too deeply to lift")
         self.given = {name: mask for name, said in self.assume.items() if (mask := _signs(said)) != ALL}
-        proof = self._prove(saturate=False, seconds=self.left(0.5))
+        proof = self._prove(saturate=False, seconds=min(4.0, self.left(0.5)))
         if proof:
             return self._proved(proof)
-        found = self._refute(min(8.0, self.left(0.5)))
+        found = self._refute(min(6.0, self.left(0.5)))
         if found is not None:
             return found
         proof = self._prove(saturate=True, seconds=min(12.0, self.left(0.7)), earlier=proof)

@@ -63,14 +63,13 @@ class OutOfBudget(Exception):
 
 
 class Canon:
-    """Normal forms under given facts, within a budget of seconds and steps."""
+    """Normal forms under given facts, within a budget of seconds and steps; `missed` are terms whose sign was asked in vain."""
 
     def __init__(
         self,
         facts: Facts,
         journal: Journal,
         *,
-        seconds: float = 10.0,
         steps: int = 200_000,
         monomials: int = 4_000,
         unroll: int = 1,
@@ -82,13 +81,18 @@ class Canon:
         self.memo: dict[Term, Term] = {}
         self.busy: set[Term] = set()
         self._witness: dict[tuple[str, Term], Term] = {}
-        self._deadline = monotonic() + seconds
+        self._deadline = monotonic() + 10.0
+        self.missed: set[Term] = set()
         self._limits = (steps, monomials)
         self.products = Products(journal, self.known, self.norm, open_clips)
         self.reductions = Reductions(self)
         self.functions = Functions(self)
         self.extremes = Extremes(self)
         self.selecting = Selecting(self)
+
+    def allow(self, seconds: float) -> None:
+        """Set the time that is left from now on."""
+        self._deadline = monotonic() + seconds
 
     # --- the driver --------------------------------------------------------------------------------------------------
 
@@ -194,7 +198,10 @@ class Canon:
         """A term equal to this one from which the predicate can be read off, or None."""
         if self.facts.holds(predicate, term):
             return term
-        return self._witness.get((predicate, term))
+        witness = self._witness.get((predicate, term))
+        if witness is None:
+            self.missed.add(term)
+        return witness
 
     def grant(self, predicate: str, normal: Term, witness: Term) -> None:
         """Take a predicate of a normal form as known, by a term equal to it that the checker will accept as a witness."""
