@@ -13,14 +13,15 @@ import pytest
 from commute.theory.axes import Axis, Size, axis
 from commute.theory.facts import MASKS, NEG, NIL, POS, Facts
 from commute.theory.index import bounds, simplify
-from commute.theory.ops import COMPOSITES, add, composite, definition, eq, indicator, mul
+from commute.theory.ops import COMPOSITES, add, composite, definition, eq, indicator, lt, mul
 from commute.theory.polynomial import poly_of, poly_term
-from commute.theory.schemas import SCHEMAS, evaluate_constant, in_case, reversed_sum, unrolled
+from commute.theory.schemas import SCHEMAS, by_sign, evaluate_constant, in_case, reversed_sum, unrolled
 from commute.theory.terms import (
     BOOL,
     EXT,
     INT,
     REAL,
+    ZERO,
     Term,
     const,
     index,
@@ -137,6 +138,15 @@ def of_cases(maker: Maker) -> Pair:
     return t, Term("where", (c, in_case(t, c, True), in_case(t, c, False)))
 
 
+def of_signs(maker: Maker) -> Pair:
+    """Choices by the sign of a number, somewhere in a term, now and then under a binder or a composite of its own axes."""
+    x = maker.real(1)
+    inner = Term("where", (lt(ZERO, x), maker.real(1), Term("where", (eq(x, ZERO), maker.real(1), mul(x, maker.real(1))))))
+    k = maker.random.choice(AXES)
+    t = add(maker.real(1), maker.random.choice((reduce("sum", k, inner), composite("softmax", inner, axes=(k,)), inner)))
+    return t, by_sign(t, x)
+
+
 MAKERS: dict[str, Callable[[Maker], Pair]] = {
     "ring": of_ring,
     "index": of_index,
@@ -148,6 +158,7 @@ MAKERS: dict[str, Callable[[Maker], Pair]] = {
     "unroll": of_unroll,
     "reverse": of_reverse,
     "cases": of_cases,
+    "signs": of_signs,
 }
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from itertools import product
 
-from commute.theory.index import simplify
+from commute.theory.index import in_range, simplify
 from commute.theory.ops import COMPOSITES, definition
 from commute.theory.terms import BOOL, INT, REAL, ZERO, Term, index, postorder, size_value, substitute
 
@@ -72,7 +72,7 @@ class Facts:
         if t.op == "axis":
             return NIL if t.attrs[0].size == 1 else NIL | POS
         if t.op == "input":
-            return self.given.get(t.attrs[0], NIL | POS if t.sort == INT and t.attrs[3] is not None else ALL)
+            return self._read_sign(t)
         if t.op == "ninf":
             return NEG
         if t.op == "exp":
@@ -97,6 +97,12 @@ class Facts:
         if t.op in COMPOSITES:
             return self.signs(definition(t))
         return ALL
+
+    def _read_sign(self, t: Term) -> int:
+        name, sort, shape, bound = t.attrs
+        mask = self.given.get(name, NIL | POS if sort == INT and bound is not None else ALL)
+        inside = mask & NIL or all(map(in_range, t.args, shape))
+        return mask if inside else mask | NIL
 
     @staticmethod
     def _pair_sign(op: str, left: int, right: int) -> int:

@@ -51,6 +51,14 @@ def bounds(term: Term) -> Bounds | None:
     return _poly_bounds(poly_of(simplify(term)))
 
 
+def in_range(term: Term, size: Size) -> bool:
+    """Whether 0 <= term < size is provable."""
+    if term.op == "axis" and term.attrs[0].size == size:
+        return True
+    limits = bounds(term)
+    return limits is not None and limits[0].provably_nonnegative() and (size - 1 - limits[1]).provably_nonnegative()
+
+
 def as_size(term: Term) -> Size | None:
     """The size that an integer term is, where it has no axes or reads."""
     return _coefficients(poly_of(simplify(term))).get((), Size(0)) if not _atoms(term) else None

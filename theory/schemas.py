@@ -24,9 +24,9 @@ from collections.abc import Callable
 from fractions import Fraction
 from math import isqrt
 
-from commute.theory.axes import Axis, Size
+from commute.theory.axes import Axis
 from commute.theory.facts import Facts
-from commute.theory.index import bounds, simplify
+from commute.theory.index import in_range, simplify
 from commute.theory.ops import COMPOSITES, definition, mul
 from commute.theory.polynomial import TooLarge, poly_of
 from commute.theory.terms import (
@@ -152,12 +152,6 @@ def solved(equation: Term, axis: object) -> tuple[Term, Term] | None:
         if position.op == "axis" and position.attrs[0] == axis:
             return position, other
     return None
-
-
-def in_range(term: Term, size: Size) -> bool:
-    """Whether 0 <= term < size is provable."""
-    limits = bounds(term)
-    return limits is not None and limits[0].provably_nonnegative() and (size - 1 - limits[1]).provably_nonnegative()
 
 
 def unroll(lhs: Term, rhs: Term, facts: Facts) -> bool:

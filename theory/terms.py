@@ -308,7 +308,7 @@ def _substitute_node(t: Term, pairs: Pairs, go: Callable[[Term, Pairs], Term]) -
 
 
 def _substitute_composite(t: Term, pairs: Pairs, go: Callable[[Term, Pairs], Term]) -> Term:
-    """Under a composite's own axes only a renaming that captures nothing keeps its name; else its definition serves."""
+    """Renaming its axes to others of the same sizes, capturing nothing, keeps a composite; else its definition serves."""
     from commute.theory.ops import definition
 
     own = {a for a in t.attrs if isinstance(a, Axis)}
@@ -316,7 +316,8 @@ def _substitute_composite(t: Term, pairs: Pairs, go: Callable[[Term, Pairs], Ter
     targets = {e.attrs[0] for e in moves.values() if e.op == "axis"}
     images = frozenset().union(*(e.free for a, e in pairs if a not in own))
     stay = (own - set(moves)) | (t.free - own)
-    if len(targets) != len(moves) or targets & (stay | images) or images & own:
+    resized = any(e.op == "axis" and e.attrs[0].size != a.size for a, e in moves.items())
+    if resized or len(targets) != len(moves) or targets & (stay | images) or images & own:
         return go(definition(t), pairs)
     attrs = tuple(moves[a].attrs[0] if isinstance(a, Axis) and a in moves else a for a in t.attrs)
     return Term(t.op, tuple(go(x, pairs) for x in t.args), attrs)

@@ -51,8 +51,6 @@ def obligations(term: Term, facts: Facts) -> list[Obligation]:
         seen.add((t, guards, bound))
         if len(seen) > MOST_CASES:
             raise ValueError(f"more than {MOST_CASES} ways through nested selections")
-        for owed in _own(t, guards, bound, facts):
-            found.setdefault(owed)
         if t.op in COMPOSITES:
             stack.append((definition(t), guards, bound))
             continue
@@ -60,6 +58,8 @@ def obligations(term: Term, facts: Facts) -> list[Obligation]:
         if axis is not None and axis in about:
             axis, args = _renamed(axis, args, about | bound)
         inner = bound | {axis} if axis is not None else bound
+        for owed in _own(t, args, guards, inner, facts):
+            found.setdefault(owed)
         for place, a in enumerate(args):
             extra = frozenset(((t.args[0], place == 1),)) if t.op == "where" and place else frozenset()
             stack.append((a, guards | extra, inner))
@@ -72,15 +72,18 @@ def _renamed(axis: Axis, args: tuple[Term, ...], taken: frozenset[Axis]) -> tupl
     return fresh, tuple(substitute(a, {axis: index(fresh)}) for a in args)
 
 
-def _own(t: Term, guards: frozenset[Guard], bound: frozenset[Axis], facts: Facts) -> list[Obligation]:
+def _own(
+    t: Term, args: tuple[Term, ...], guards: frozenset[Guard], bound: frozenset[Axis], facts: Facts
+) -> list[Obligation]:
+    """What the node itself owes of its arguments, `bound` being the axes that are bound where they stand."""
     owed = []
     about = frozenset().union(*(g.free for g, _ in guards))
     need = _NEEDS.get(t.op)
-    if need is not None and not facts.holds(need, t.args[0]) and not _guarded(t.args[0], need, guards):
-        owed.append(Obligation(need, t.args[0], guards, bound & (t.args[0].free | about)))
-    takes = t.op in _TAKES_MINUS_INFINITY or (t.op == "reduce" and t.attrs[0] in ("max", "min")) or t.op in COMPOSITES
+    if need is not None and not facts.holds(need, args[0]) and not _guarded(args[0], need, guards):
+        owed.append(Obligation(need, args[0], guards, bound & (args[0].free | about)))
+    takes = t.op in _TAKES_MINUS_INFINITY or (t.op == "reduce" and t.attrs[0] in ("max", "min"))
     if not takes:
-        for a in t.args:
+        for a in args:
             if a.sort != BOOL and not facts.real(a):
                 owed.append(Obligation("real", a, guards, bound & (a.free | about)))
     return owed
