@@ -44,6 +44,7 @@ class Functions:
         if x.op == "add":
             parts = self.canon.content(poly_of(x))
             if parts is not None and self.canon.factored(x, *parts):
+                self._share_sign(x, *parts, "nonzero")
                 step = law("recip_product", {"x": parts[0], "y": parts[1]})
                 self.canon.memo.setdefault(recip(parts[1]), recip(parts[1]))
                 return norm(step.rhs)
@@ -158,13 +159,13 @@ class Functions:
         self._share_sign(x, *parts)
         return self._split_sqrt(x, *parts) or t
 
-    def _share_sign(self, whole: Term, factor: Term, rest: Term) -> None:
-        """What is left of a sum once a positive number is taken out has the sum's own sign."""
-        witness = self.canon.known("nonnegative", whole)
-        if factor.op == "const" and witness is not None and self.canon.known("nonnegative", rest) is None:
+    def _share_sign(self, whole: Term, factor: Term, rest: Term, predicate: str = "nonnegative") -> None:
+        """What is left of a sum once a number is taken out is 0 where the sum is, and has its sign if the number is positive."""
+        witness = self.canon.known(predicate, whole)
+        if factor.op == "const" and witness is not None and self.canon.known(predicate, rest) is None:
             inverse = const(1 / factor.attrs[0])
             self.journal.computed("ring", mul(inverse, whole), rest)
-            self.canon.grant("nonnegative", rest, mul(inverse, witness))
+            self.canon.grant(predicate, rest, mul(inverse, witness))
 
     def _split_sqrt(self, x: Term, left: Term, right: Term) -> Term | None:
         witnesses = self.canon.known("nonnegative", left), self.canon.known("nonnegative", right)
