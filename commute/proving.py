@@ -169,8 +169,9 @@ class _Question:
             first, second = path.programs
             pairs = zip(first.outputs, second.outputs, strict=True)
             terms = [(a.whole.term, b.whole.term) for a, b in pairs]
+            reference, candidate = self.lifted.callables
             found = refute(
-                *self.lifted.callables, path.inputs, path.symbols, assume=self.assume, terms=terms,
+                reference, candidate, path.inputs, path.symbols, assume=self.assume, terms=terms,
                 budget_seconds=seconds / len(paths), constraints=path.holds, hints=[hint[1:]] if hint else (),
             )  # fmt: skip
             if found is not None:

@@ -160,7 +160,7 @@ class Functions:
         return self._split_sqrt(x, *parts) or t
 
     def _share_sign(self, whole: Term, factor: Term, rest: Term, predicate: str = "nonnegative") -> None:
-        """What is left of a sum once a number is taken out is 0 where the sum is, and has its sign if the number is positive."""
+        """What is left of a sum once a number is taken out is 0 where it is, and has its sign if the number is positive."""
         witness = self.canon.known(predicate, whole)
         if factor.op == "const" and witness is not None and self.canon.known(predicate, rest) is None:
             inverse = const(1 / factor.attrs[0])

@@ -24,7 +24,7 @@ def board(term: Term) -> str:
             value: Fraction = t.attrs[0]
             return str(value), _TIGHT if value.denominator == 1 and value >= 0 else _PRODUCT
         if t.op == "named":
-            return {"pi": "π"}.get(t.attrs[0], t.attrs[0]), _TIGHT
+            return "π" if t.attrs[0] == "pi" else t.attrs[0], _TIGHT
         if t.op == "size":
             return f"|{t.attrs[0]}|", _TIGHT
         if t.op in ("hole", "state"):
