@@ -29,6 +29,10 @@ FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _CASTS = {torch.Tensor.float, torch.Tensor.double, torch.Tensor.half, torch.Tensor.bfloat16}
 
 
+Result = torch.Tensor
+"""What a program returns; other files of this room speak of it without knowing Torch."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """A function raised: what, in one line."""

@@ -14,13 +14,12 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-import torch
 
 from commute.theory.terms import Term
 from commute.verify.ball import confirm_difference, confirm_undefined
 from commute.verify.draws import KINDS, Array, draw_inputs, plain
 from commute.verify.inputs import STATE, Assume, InputSpec, size_rows
-from commute.verify.numeric import Failure, as_array, error_estimate, run
+from commute.verify.numeric import Failure, Result, as_array, error_estimate, run
 from commute.verify.shrink import shrink_sizes, shrink_values
 from commute.verify.verdict import Counterexample, Input
 
@@ -159,7 +158,7 @@ def _noise(question: Question, inputs: Inputs, found: Difference) -> bool:
     return False
 
 
-def _gaps(want: torch.Tensor, got: torch.Tensor) -> Array | None:
+def _gaps(want: Result, got: Result) -> Array | None:
     """|want - got|; 0 where want isn't finite, infinite where only got isn't; None where the shapes differ."""
     if want.shape != got.shape:
         return None
@@ -170,7 +169,7 @@ def _gaps(want: torch.Tensor, got: torch.Tensor) -> Array | None:
 
 
 def _errors(
-    question: Question, inputs: Inputs, want: Sequence[torch.Tensor], got: Sequence[torch.Tensor]
+    question: Question, inputs: Inputs, want: Sequence[Result], got: Sequence[Result]
 ) -> list[Array]:
     sides = [
         error_estimate(function, question.specs, inputs, results)
