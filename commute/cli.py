@@ -130,30 +130,37 @@ def prove(
 @verb
 def recheck(
     certificate: Annotated[Path, typer.Argument(metavar="CERT.json", help="What prove --certificate wrote.")],
+    relift: Annotated[
+        list[str] | None,
+        typer.Option("--relift", metavar="PATH.py:FUNCTION", help="Lift again too: once for the reference, once for the candidate."),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
     """Recheck a certificate with the trusted checker alone, without any search."""
-    from commute.proving import recheck_file
+    from commute.proving import recheck_file, relift_file
 
+    if relift and len(relift) != 2:
+        raise UsageError(messages.relift_needs_two(len(relift)))
     checked = recheck_file(certificate)
+    ok, reason = checked.ok, checked.reason
+    if ok and relift:
+        from commute.loading import load
+
+        reason = relift_file(certificate, [load(target).function for target in relift])
+        ok = not reason
     if as_json:
-        _print_json(
-            {
-                "accepted": checked.ok,
-                "reason": checked.reason,
-                "claim": checked.claim,
-                "laws": list(checked.laws),
-                "axioms": list(checked.axioms),
-            }
-        )
-    elif checked.ok:
+        facts = {"claim": checked.claim, "laws": list(checked.laws), "axioms": list(checked.axioms)}
+        _print_json({"accepted": ok, "reason": reason, **facts})
+    elif ok:
         print(f"accepted: {checked.claim}")
         for name, texts in (("laws", checked.laws), ("axioms", checked.axioms)):
             print(f"  {name:<8}{', '.join(texts) or 'none'}")
+        if relift:
+            print("  lifted  again from source: the same terms")
     else:
-        print(f"rejected: {messages.one_line(checked.reason)}")
-    return 0 if checked.ok else REJECTED
+        print(f"rejected: {messages.one_line(reason)}")
+    return 0 if ok else REJECTED
 
 
 @app.command()

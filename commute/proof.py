@@ -31,6 +31,9 @@ Goal = tuple[Term, Term]
 SHORT = 9
 """Axes of at most this fixed size may be written out."""
 
+_SHRINK = 600
+"""Proofs of at most so many steps are searched for steps that nothing needs."""
+
 _BRANCHING = {"max", "min", "lt", "le", "eq", "relu", "abs"}
 
 
@@ -215,9 +218,15 @@ def _needed(goals: list[Goal], canon: Canon, facts: Facts, result: Proof) -> lis
         result.reasons.append("the steps found don't join the ends")
         return None
     leaned = [(a, b) for a, b in _leaned_on(goals, canon, facts) if closure.equal(a, b)]
-    wanted = {i for a, b in (*goals, *leaned) for i in closure.needed(a, b)}
-    steps = [closure.steps[i] for i in sorted(wanted)]
-    return explain(steps, *goals[0]) if len(goals) == 1 and not leaned else steps
+    core: set[int] = set()
+    for a, b in goals:
+        own = closure.needed(a, b)
+        fewest = explain([closure.steps[i] for i in own], a, b) if len(own) <= _SHRINK and len(goals) <= 4 else None
+        kept = {id(s) for s in fewest} if fewest is not None else set()
+        core |= {i for i in own if fewest is None or id(closure.steps[i]) in kept}
+    extra = {i for a, b in leaned for i in closure.needed(a, b)} - core
+    result.spare += [closure.steps[i] for i in sorted(extra)]
+    return [closure.steps[i] for i in sorted(core | extra)]
 
 
 def _leaned_on(goals: list[Goal], canon: Canon, facts: Facts) -> list[Goal]:

@@ -7,7 +7,8 @@ Never here: how a prover works.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
 from time import monotonic
@@ -17,8 +18,10 @@ from commute.budget import OutOfTime, alarm
 from commute.proof import Proof, deep_recursion, prove_cases
 from commute.theory import messages
 from commute.theory.axes import Size
+from commute.theory.codec import decode
 from commute.theory.facts import ALL, NEG, NIL, POS
 from commute.theory.messages import UsageError
+from commute.theory.terms import Term
 from commute.verify.certificate import EVERYWHERE, Checked, Foreign, check_text
 from commute.verify.verdict import ANY, CHECKED, PROVED, REFUTED, UNKNOWN, Counterexample, Verdict
 
@@ -59,6 +62,41 @@ def recheck_file(path: str | FilePath) -> Checked:
         raise UsageError(messages.foreign_certificate(str(path), str(error))) from None
 
 
+def relift_file(path: str | FilePath, programs: Sequence[Callable[..., Any]]) -> str:
+    """Why a certificate is not about these two programs as they are now, or "" where lifting them gives its very terms.
+
+    Raises UsageError where the file is no certificate or the programs can't be lifted.
+    """
+    from commute.lowering.lift_torch import lift
+    from commute.lowering.registry import Unsupported
+
+    data = json.loads(FilePath(path).read_text(encoding="utf-8"))
+    about = data["claim"]
+    try:
+        with deep_recursion():
+            terms = decode(data["terms"])
+            lifted = lift(programs, sizes=about.get("fixed"), assume=_assumed(about.get("assume", {})))
+    except Unsupported as error:
+        raise UsageError(messages.one_line(error)) from None
+    claimed = [[(terms[a], terms[b]) for a, b in case["goals"]] for case in data["paths"]]
+    if claimed == [path_goals(each) for each in lifted.paths]:
+        return ""
+    changed = [n for n, a, b in zip(("reference", "candidate"), about["source"], lifted.source, strict=True) if a != b]
+    return f"lifting gives other terms than the certificate's ({' and '.join(changed) or 'no source text'} changed since)"
+
+
+def path_goals(path: Any) -> list[tuple[Term, Term]]:
+    """The pairs of terms that have to be equal on one path of a lifted pair of programs."""
+    first, second = path.programs
+    outputs = zip(first.outputs, second.outputs, strict=True)
+    return [(a.term, b.term) for x, y in outputs for a, b in zip(x.blocks, y.blocks, strict=True)]
+
+
+def _assumed(assume: Mapping[str, Any]) -> dict[str, Any]:
+    """Assumptions as JSON gives them back: pairs are lists there."""
+    return {name: tuple(said) if isinstance(said, list) else said for name, said in assume.items()}
+
+
 class _Question:
     """One call of prove: what was asked, and how much of the time is left."""
 
@@ -77,6 +115,7 @@ class _Question:
         self.timeout = timeout
         self.reasons: list[str] = []
         self.hint: tuple[Any, Any, Any] | None = None
+        self.ran: str | None = None
 
     def left(self, share: float = 1.0) -> float:
         """Seconds that are left, or a share of them."""
@@ -112,17 +151,14 @@ class _Question:
     # --- proving -----------------------------------------------------------------------------------------------------
 
     def _prove(self, *, saturate: bool, seconds: float, earlier: Proof | None = None) -> Proof:
-        cases = []
-        for path in self.lifted.paths:
-            first, second = path.programs
-            pairs = zip(first.outputs, second.outputs, strict=True)
-            goals = [(a.term, b.term) for x, y in pairs for a, b in zip(x.blocks, y.blocks, strict=True)]
-            cases.append((" and ".join(path.conditions), goals))
+        cases = [(" and ".join(path.conditions), path_goals(path)) for path in self.lifted.paths]
         claim = {
             "reference": self.lifted.programs[0].name,
             "candidate": self.lifted.programs[1].name,
             "sizes": {k: str(v) for k, v in self._sizes().items()},
             "source": list(self.lifted.source),
+            "fixed": dict(self.sizes),
+            "assume": {name: list(said) if isinstance(said, tuple) else said for name, said in self.assume.items()},
         }
         return prove_cases(cases, self.given, claim, seconds=seconds, saturate=saturate, earlier=earlier)
 
@@ -147,6 +183,7 @@ class _Question:
         """Why the lifted terms are not what was run, or nothing where they agree with it (SOUNDNESS 14)."""
         from commute.verify.numeric import agrees_with_lift
 
+        rows = 0
         for path in self.lifted.paths:
             for program, function in zip(path.programs, self.lifted.callables, strict=True):
                 wholes = [o.whole for o in program.outputs]
@@ -156,6 +193,8 @@ class _Question:
                 )  # fmt: skip
                 if not check:
                     return f"internal: the terms lifted from {program.name} are not what it computes: {check.reason}"
+                rows += len(check.rows)
+        self.ran = f"both in Torch on the CPU, float64, at {rows} rows of sizes: each agrees with its lifted terms"
         return ""
 
     # --- refuting ----------------------------------------------------------------------------------------------------
@@ -213,7 +252,7 @@ class _Question:
     # --- words -------------------------------------------------------------------------------------------------------
 
     def _verdict(self, kind: str, **fields: Any) -> Verdict:
-        fields = {"sizes": self._sizes(), "assumptions": self._assumptions(), **fields}
+        fields = {"sizes": self._sizes(), "assumptions": self._assumptions(), "ran": self.ran, **fields}
         constants = tuple(str(c) for c in self.lifted.constants)
         return Verdict(kind, monotonic() - self.started, constants=constants, **fields)
 

@@ -38,11 +38,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Signature:
-    """The arguments of one program, and how errors name it."""
+    """The arguments of one program, how errors name it, and the shape that it says it returns (None where it doesn't)."""
 
     program: Callable[..., Any]
     name: str
     parameters: tuple[Parameter, ...]
+    returns: tuple[Size, ...] | None = None
 
 
 def name_of(program: Callable[..., Any]) -> str:
@@ -60,7 +61,18 @@ def signature_of(program: Callable[..., Any]) -> Signature:
     except (TypeError, ValueError) as error:
         raise UsageError(f"{name}: its arguments can't be read ({error})") from error
     hints = _hints(body, name)
-    return Signature(program, name, tuple(_parameter(name, p, hints.get(p.name, p.annotation)) for p in listed))
+    parameters = tuple(_parameter(name, p, hints.get(p.name, p.annotation)) for p in listed)
+    return Signature(program, name, parameters, _returned(name, hints.get("return")))
+
+
+def _returned(function: str, hint: Any) -> tuple[Size, ...] | None:
+    """The shape of an annotated result; None where it says nothing definite."""
+    if not hasattr(hint, "dim_str"):
+        return None
+    try:
+        return shape_of(function, "return", hint.dim_str)
+    except UsageError:
+        return None
 
 
 def _hints(body: Any, name: str) -> dict[str, Any]:

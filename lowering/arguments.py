@@ -243,11 +243,13 @@ def _bind(
 
 
 def _spec(solution: _Sizes, name: str, all_partners: list[dict[str, Parameter]], signatures: Sequence[Signature]) -> InputSpec:
-    """The input of that name, described by the first program that annotates it."""
+    """The input of that name, as the first program describes it: its annotations serve the others, not the other way round."""
     for place, partners in enumerate(all_partners):
         p = partners[name]
         if p.kind == "float":
             return InputSpec(name, (), REAL, passing=SCALAR)
+        if p.shape is None and place == 0:
+            break
         if p.shape is not None:
             shape = tuple(solution.pretty(solution.own(s, place)) for s in p.shape)
             return InputSpec(name, shape, p.sort, dtype=p.dtype, passing=ARGUMENT)

@@ -114,6 +114,7 @@ class _Run:
             if found != self.bounds:
                 self.bounds, self.layouts = found, Layouts()
                 traced, _ = self._trace_all()
+        self._as_annotated(traced)
         self._same_shapes(traced)
         names = [b.signature.name for b in self.arguments.bindings]
         programs = tuple(Program(n, tuple(self._output(a) for a in arrays)) for n, arrays in zip(names, traced, strict=True))
@@ -208,6 +209,18 @@ class _Run:
         return None
 
     # --- reading ---
+
+    def _as_annotated(self, traced: list[list[Array]]) -> None:
+        """A result must have as many axes as its annotation says, and the reference's the sizes too."""
+        for place, (binding, arrays) in enumerate(zip(self.arguments.bindings, traced, strict=True)):
+            said, name = binding.signature.returns, binding.signature.name
+            if said is None or len(arrays) != 1 or self.facts.words:
+                continue
+            known = self.arguments.sizes
+            sizes = [s.put(known) if s.symbols <= set(known) and place == 0 else None for s in said]
+            shape = arrays[0].shape
+            if len(said) != len(shape) or any(a is not None and a != b for a, b in zip(sizes, shape, strict=True)):
+                raise UsageError(f"{name} says that it returns {_shown(said)}, and returns {_shown(shape)}")
 
     def _same_shapes(self, traced: list[list[Array]]) -> None:
         names = [b.signature.name for b in self.arguments.bindings]

@@ -194,5 +194,5 @@ def test_every_public_name_of_commute_exists() -> None:
 
     for name in commute.__all__:
         assert getattr(commute, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'proof'"):
-        _ = commute.proof  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(AttributeError, match="no attribute 'prof'"):
+        _ = commute.prof  # pyright: ignore[reportAttributeAccessIssue]

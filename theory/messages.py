@@ -152,6 +152,11 @@ def foreign_certificate(path: str, why: str) -> str:
     return f"{path}: not a certificate of commute: {one_line(why)}"
 
 
+def relift_needs_two(given: int) -> str:
+    """--relift once for each program."""
+    return f"--relift: {given} program given; give it twice, for the reference and for the candidate"
+
+
 def internal_error(error: BaseException) -> str:
     """A mistake of commute itself, not of its user."""
     return f"internal error, please report it: {_type_and_text(error)}"
