@@ -30,6 +30,7 @@ from commute.theory.ops import (
     where,
 )
 from commute.theory.terms import INT, NINF, ONE, ZERO, Term, const, fold_over, index, read, reduce, state
+from commute.verify.ball import balls
 from commute.verify.evaluate import BudgetExceeded, evaluate
 from commute.verify.unroll import unroll
 
@@ -148,3 +149,11 @@ def test_budget() -> None:
     outer = add(whole("x", N), whole("x", M))
     with pytest.raises(BudgetExceeded):
         evaluate([outer], {"n": 100}, {"x": np.zeros(100)}, (N, M), limit=1000)
+
+
+def test_a_softmax_over_an_axis_that_its_body_lacks_keeps_that_axis() -> None:
+    """Also where it is opened by its definition, which has no such axis."""
+    n, m = axis("n"), axis("m")
+    share = composite("softmax", read("x", [index(n)], [n.size]), axes=(m,))
+    (value,) = balls([reduce("sum", m, mul(share, index(m)))], {"n": 2, "m": 3}, {"x": np.array([1.0, 2.0])}, (n,))
+    assert [float(v) for v in value.flat] == pytest.approx([1.0, 1.0])

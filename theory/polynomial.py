@@ -18,7 +18,7 @@ Poly = dict[Monomial, Fraction]
 UNIT: Monomial = ()
 
 
-class TooLarge(Exception):
+class TooLarge(ValueError):
     """A polynomial outgrew its limit; the caller's budget decides what that means."""
 
 

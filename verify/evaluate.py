@@ -313,8 +313,9 @@ class Reader:
 
     def composite(self, t: Term) -> Array:
         if t.op not in self.domain.direct:
-            opened = definition(t)
-            return self.values[opened]
+            opened, over = definition(t), ordered(t.free)
+            value = aligned(self.values[opened], ordered(opened.free), over)
+            return np.broadcast_to(value, (value.shape[0], *(a.size.at(self.sizes) for a in over)))
         body = t.args[0]
         along = tuple(a for a in t.attrs if isinstance(a, Axis))
         over = ordered({*body.free, *along})
