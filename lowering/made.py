@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from commute.lowering.arrays import Array, Indices, Layouts
+from commute.lowering.arrays import Array, Block, Indices, Layouts
 from commute.lowering.registry import Unusable
 from commute.theory.axes import Axis, Size
 from commute.theory.index import simplify
-from commute.theory.ops import add, eq, floordiv, le, lt, mod, sub, where
-from commute.theory.terms import BOOL, FALSE, INT, REAL, TRUE, ZERO, Term, const, size_value, substitute
+from commute.theory.ops import add, eq, floordiv, le, lt, mod, mul, sub, where
+from commute.theory.terms import BOOL, FALSE, INT, REAL, TRUE, ZERO, Term, const, postorder, size_value, substitute
 
 
 def choose(condition: Term, then: Callable[[], Term], other: Callable[[], Term]) -> Term:
@@ -26,8 +26,30 @@ def choose(condition: Term, then: Callable[[], Term], other: Callable[[], Term])
         return then()
     if condition is FALSE:
         return other()
-    left, right = then(), other()
+    left, right = _where_equal(condition, then()), other()
     return left if left is right else where(condition, left, right)
+
+
+def _where_equal(condition: Term, term: Term) -> Term:
+    """A term as it is where an integer that was read equals an index: the index in its place."""
+    for read, other in (condition.args, condition.args[::-1]) if condition.op == "eq" else ():
+        if read.op == "input" and read.sort == INT and read in postorder(term) and read not in postorder(other):
+            return simplify(_replaced(term, read, other, {}))
+    return term
+
+
+def _replaced(term: Term, old: Term, new: Term, memo: dict[Term, Term]) -> Term:
+    """The term with `new` for `old`, except under binders of their axes."""
+    if term is old:
+        return new
+    if term not in memo:
+        bound = {a for a in term.attrs if isinstance(a, Axis)} if term.op != "axis" else set()
+        if bound & (old.free | new.free):
+            memo[term] = term
+        else:
+            args = tuple(_replaced(a, old, new, memo) for a in term.args)
+            memo[term] = term if args == term.args else Term(term.op, args, term.attrs)
+    return memo[term]
 
 
 def filled(shape: Iterable[Size | int], term: Term, sort: str = REAL) -> Array:
@@ -119,18 +141,37 @@ def joined_blocks(layouts: Layouts, array: Array, blocks: Sequence[Any]) -> Arra
         def go(dim: int, places: dict[Axis, Term], taken: tuple[Axis, ...]) -> Term:
             if dim == array.rank:
                 return substitute(next(remaining).term, places)
-            parts = []
-            for block, (_, axes) in zip(layouts.blocks(array.shape[dim]), layouts.walk(array.shape[dim], taken), strict=True):
+            parts: list[tuple[Size, list[Term], Term]] = []
+            sized = layouts.blocks(array.shape[dim])
+            ordered = all(_before(a, b) for a, b in zip(sized, sized[1:], strict=False))
+            for block, (_, axes) in zip(sized, layouts.walk(array.shape[dim], taken), strict=True):
                 local = sub(indices[dim], size_value(block.offset))
                 own = {}
                 for axis, (stride, size) in zip(axes, block.atoms, strict=True):
                     own[axis] = simplify(mod(floordiv(local, size_value(stride)), size_value(size)))
-                parts.append((block.offset, go(dim + 1, places | own, (*taken, *axes))))
-            result = parts[-1][1]
-            for (_, term), (end, _) in reversed(list(zip(parts, parts[1:], strict=False))):
-                result = choose(lt(indices[dim], size_value(end)), lambda t=term: t, lambda r=result: r)
+                parts.append((block.offset, list(own.values()), go(dim + 1, places | own, (*taken, *axes))))
+            result = parts[-1][2]
+            for block, (_, own, term), (after, _, _) in reversed(list(zip(sized, parts, parts[1:], strict=False))):
+                inside = lt(indices[dim], size_value(after)) if ordered else _in_block(block, own, indices[dim])
+                result = choose(inside, lambda t=term: t, lambda r=result: r)
             return result
 
         return go(0, {}, ())
 
     return Array(array.shape, at, array.sort)
+
+
+def _before(first: Block, second: Block) -> bool:
+    """Whether the whole of a block lies before another, and doesn't alternate with it as strided slices do."""
+    last = first.offset
+    for stride, size in first.atoms:
+        last = last + stride * (size - 1)
+    return (second.offset - last).provably_positive()
+
+
+def _in_block(block: Block, own: Sequence[Term], position: Term) -> Term:
+    """Whether an index is the one that its own digits in the block make."""
+    made = size_value(block.offset)
+    for (stride, _), digit in zip(block.atoms, own, strict=True):
+        made = add(made, mul(size_value(stride), digit))
+    return eq(simplify(made), position)

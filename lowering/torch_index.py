@@ -14,8 +14,9 @@ from commute.lowering.arrays import Array, Indices, aligned, broadcast
 from commute.lowering.indexing import get_item, position_of, value_array
 from commute.lowering.made import choose
 from commute.lowering.registry import Unsupported, Unusable, lifts
+from commute.lowering.torch_args import scaled, summed
 from commute.theory.axes import Size
-from commute.theory.ops import eq, indicator
+from commute.theory.ops import add, eq, indicator
 from commute.theory.terms import INT, ZERO, Term
 
 # --- reading at computed integers ------------------------------------------------------------------------------------
@@ -126,3 +127,39 @@ def scatter(
         return choose(hit, lambda: source.at(row if source.rank else ()), lambda: input.at(indices))
 
     return Array(input.shape, at, input.sort)
+
+
+@lifts(torch.scatter_add, torch.Tensor.scatter_add)
+def scatter_add(trace: Any, input: Array, dim: int, index: Array, src: Array) -> Array:
+    """input with the numbers of `src` added at integers along one dimension, several at one place too."""
+    dim = _dim(input, dim)
+    if input.rank != index.rank or src.rank != index.rank:
+        raise Unusable("scatter_add: input, index and src have different numbers of dimensions")
+    if any(a != b for i, (a, b) in enumerate(zip(input.shape, index.shape, strict=True)) if i != dim):
+        raise Unsupported("scatter_add of fewer rows than there are")
+    return _added(trace, input, dim, index.shape[dim], index, src)
+
+
+@lifts(torch.index_add, torch.Tensor.index_add)
+def index_add(trace: Any, input: Array, dim: int, index: Array, source: Array, *, alpha: Any = 1) -> Array:
+    """input with alpha times the slices of `source` added at integers along one dimension, several at one place too."""
+    dim = _dim(input, dim)
+    if index.rank != 1 or source.rank != input.rank:
+        raise Unusable("index_add: the index has one dimension, the source as many as the input")
+    wide = Array([index.shape[0] if i == dim else s for i, s in enumerate(input.shape)], lambda i: index.at((i[dim],)), INT)
+    factor = trace.number(alpha)
+    times = Array(source.shape, lambda i: scaled(factor, source.at(i)), source.sort)
+    return _added(trace, input, dim, index.shape[0], wide, times)
+
+
+def _added(trace: Any, input: Array, dim: int, count: Size, index: Array, source: Array) -> Array:
+    """input plus, at each place, the sum of the numbers whose index is that place."""
+    trace.indexes(index, input.shape[dim])
+
+    def part(indices: Indices) -> Term:
+        row = (*indices[:dim], indices[-1], *indices[dim + 1 : -1])
+        hit = eq(position_of(index.at(row), input.shape[dim]), indices[dim])
+        return choose(hit, lambda: source.at(row), lambda: ZERO)
+
+    total = summed(trace, input.shape, [count], part)
+    return Array(input.shape, lambda i: add(input.at(i), total.at(i)), input.sort)

@@ -17,7 +17,8 @@ from commute.lowering.registry import Unsupported, lifts
 from commute.lowering.torch_args import everywhere
 from commute.theory import ops
 from commute.theory.index import simplify
-from commute.theory.ops import land, lnot, lor, lt
+from commute.theory.ops import land, lnot, lor, lt, where
+from commute.theory.schemas import evaluate_constant
 from commute.theory.terms import (
     BOOL,
     FALSE,
@@ -25,6 +26,7 @@ from commute.theory.terms import (
     TRUE,
     ZERO,
     Term,
+    postorder,
 )
 
 # --- comparisons and logic -------------------------------------------------------------------------------------------
@@ -54,17 +56,48 @@ def below(a: Term, b: Term) -> Term:
 
 
 def _by_cases(compare: Callable[[Term, Term], Term], a: Term, b: Term) -> Term | None:
-    """A comparison of a number with a selection of numbers (`mask == 0`) is the selection's condition, or not it."""
-    for chosen, other, swap in ((a, b, False), (b, a, True)):
-        if chosen.op == "where" and other.op == "const" and all(x.op == "const" for x in chosen.args[1:]):
-            arms = [compare(other, x) if swap else compare(x, other) for x in chosen.args[1:]]
-            if all(arm in (TRUE, FALSE) for arm in arms):
-                return arms[0] if arms[0] is arms[1] else _truth(chosen, arms)
-    return None
+    """A comparison of masks that are sums and products of masks (`keep == 0`, `low * high > 0`) is a condition on the masks."""
+    if not all(_made_of_masks(x) for x in (a, b)):
+        return None
+    chosen = list(dict.fromkeys(t.args[0] for t in postorder(a, b) if t.op == "where"))
+    return _tree(compare, a, b, chosen) if 0 < len(chosen) <= _MASKS else None
 
 
-def _truth(chosen: Term, arms: list[Term]) -> Term:
-    return simplify(chosen.args[0] if arms[0] is TRUE else lnot(chosen.args[0]))
+_MASKS = 3
+"""At most so many masks are compared by cases."""
+
+
+def _made_of_masks(term: Term) -> bool:
+    """Whether only selections of constants, sums and products of them make up the term."""
+    if term.op == "where":
+        return all(_made_of_masks(x) for x in term.args[1:])
+    return term.op == "const" or term.op in ("add", "mul", "max", "min") and all(map(_made_of_masks, term.args))
+
+
+def _tree(compare: Callable[[Term, Term], Term], a: Term, b: Term, chosen: list[Term]) -> Term | None:
+    """The condition under which the comparison holds, one mask after the other."""
+    if not chosen:
+        left, right = _number(a), _number(b)
+        return None if left is None or right is None else compare(left, right)
+    arms = [_tree(compare, _given(a, chosen[0], k), _given(b, chosen[0], k), chosen[1:]) for k in (1, 2)]
+    if arms[0] is None or arms[1] is None:
+        return None
+    return arms[0] if arms[0] is arms[1] else simplify(where(chosen[0], arms[0], arms[1]))
+
+
+def _number(term: Term) -> Term | None:
+    if term.op == "const":
+        return term
+    args = [_number(x) for x in term.args]
+    return evaluate_constant(Term(term.op, tuple(x for x in args if x is not None), term.attrs)) if None not in args else None
+
+
+def _given(term: Term, condition: Term, arm: int) -> Term:
+    """The term where the condition holds (arm 1) or doesn't (arm 2)."""
+    if term.op == "where" and term.args[0] is condition:
+        return _given(term.args[arm], condition, arm)
+    at = 1 if term.op == "where" else 0
+    return Term(term.op, (*term.args[:at], *(_given(x, condition, arm) for x in term.args[at:])), term.attrs)
 
 
 COMPARISONS: dict[tuple[str, ...], Callable[[Term, Term], Term]] = {
