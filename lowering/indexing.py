@@ -16,9 +16,10 @@ import torch
 from commute.lowering.arrays import Array, Indices, aligned, broadcast
 from commute.lowering.made import choose, filled, listed
 from commute.lowering.paths import Question, divide
+from commute.lowering.positions import position_of
 from commute.lowering.registry import Unsupported, Unusable, lifts
 from commute.theory.axes import Size
-from commute.theory.index import bounds, simplify
+from commute.theory.index import simplify
 from commute.theory.ops import add, eq, floordiv, indicator, land, lt, mod, mul, sub
 from commute.theory.terms import BOOL, INT, REAL, TRUE, ZERO, Term, const, size_value
 
@@ -174,22 +175,6 @@ def _integers(trace: Any, values: Sequence[Any]) -> Array:
     if not all(isinstance(v, int | Size) and not isinstance(v, bool) for v in values):
         raise Unsupported("a list of anything but integers as an index")
     return listed([size_value(v) for v in values], [Size(len(values))], INT)
-
-
-def position_of(index: Term, size: Size) -> Term:
-    """A computed index, counted from the front; Unsupported where it can't be seen to be in range."""
-    index = simplify(index)
-    if index.op == "where":
-        return choose(index.args[0], lambda: position_of(index.args[1], size), lambda: position_of(index.args[2], size))
-    limits = bounds(index)
-    if limits is None or not (size - 1 - limits[1]).provably_nonnegative():
-        raise Unsupported(f"index {index} can't be seen to be in the range of an axis of size {size}")
-    if limits[0].provably_nonnegative():
-        return index
-    if not (limits[0] + size).provably_nonnegative():
-        raise Unsupported(f"index {index} can't be seen to be in the range of an axis of size {size}")
-    wrapped = simplify(add(index, size_value(size)))
-    return choose(lt(index, ZERO), lambda: wrapped, lambda: index)
 
 
 @lifts(torch.Tensor.__getitem__)

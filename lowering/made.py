@@ -26,19 +26,27 @@ def choose(condition: Term, then: Callable[[], Term], other: Callable[[], Term])
         return then()
     if condition is FALSE:
         return other()
-    left, right = _where_equal(condition, then()), other()
+    left, right = _where_equal(condition, _arm(then(), condition, 1)), _arm(other(), condition, 2)
     return left if left is right else where(condition, left, right)
+
+
+def _arm(term: Term, condition: Term, arm: int) -> Term:
+    """A term as it is where the condition holds (arm 1) or doesn't (arm 2): positions that are chosen by it are decided."""
+    for t in postorder(term):
+        if t.op == "where" and t.sort == INT and t.args[0] is condition and t is not term:
+            term = replaced(term, t, t.args[arm], {})
+    return simplify(term)
 
 
 def _where_equal(condition: Term, term: Term) -> Term:
     """A term as it is where an integer that was read equals an index: the index in its place."""
     for read, other in (condition.args, condition.args[::-1]) if condition.op == "eq" else ():
         if read.op == "input" and read.sort == INT and read in postorder(term) and read not in postorder(other):
-            return simplify(_replaced(term, read, other, {}))
+            return simplify(replaced(term, read, other, {}))
     return term
 
 
-def _replaced(term: Term, old: Term, new: Term, memo: dict[Term, Term]) -> Term:
+def replaced(term: Term, old: Term, new: Term, memo: dict[Term, Term]) -> Term:
     """The term with `new` for `old`, except under binders of their axes."""
     if term is old:
         return new
@@ -47,7 +55,7 @@ def _replaced(term: Term, old: Term, new: Term, memo: dict[Term, Term]) -> Term:
         if bound & (old.free | new.free):
             memo[term] = term
         else:
-            args = tuple(_replaced(a, old, new, memo) for a in term.args)
+            args = tuple(replaced(a, old, new, memo) for a in term.args)
             memo[term] = term if args == term.args else Term(term.op, args, term.attrs)
     return memo[term]
 

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 
 from commute.lowering.arrays import Array, Indices, aligned, broadcast
-from commute.lowering.indexing import get_item, position_of, value_array
+from commute.lowering.indexing import get_item, value_array
 from commute.lowering.made import choose
+from commute.lowering.positions import position_of
 from commute.lowering.registry import Unsupported, Unusable, lifts
 from commute.lowering.torch_args import scaled, summed
 from commute.theory.axes import Size
