@@ -132,7 +132,7 @@ def recheck(
     certificate: Annotated[Path, typer.Argument(metavar="CERT.json", help="What prove --certificate wrote.")],
     relift: Annotated[
         list[str] | None,
-        typer.Option("--relift", metavar="PATH.py:FUNCTION", help="Lift again too: once for the reference, once for the candidate."),
+        typer.Option("--relift", metavar="FUNCTION", help="Lift again too; say it twice, for reference and candidate."),
     ] = None,
     as_json: Json = False,
     debug: Debug = False,
