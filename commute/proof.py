@@ -60,7 +60,7 @@ class Proof:
 
 
 @contextmanager
-def deep_recursion(limit: int = 60_000):
+def deep_recursion(limit: int = 20_000):
     """Terms may be nested deeper than Python's own limit allows for."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, before))
@@ -174,7 +174,7 @@ def _prove_goals(
                 result.canonical.append((left, right))
                 if not way.saturate:
                     break
-    except OutOfBudget as error:
+    except (OutOfBudget, RecursionError) as error:
         result.reasons.append(f"the normal form cost too much: {error}")
         return None
     result.hopeful |= any(canon.memo.get(o.term) in canon.missed for o in owed)

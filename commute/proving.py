@@ -43,7 +43,7 @@ def prove(
     """
     question = _Question(reference, candidate, dict(sizes or {}), dict(assume or {}), timeout)
     try:
-        with alarm(timeout):
+        with alarm(max(0.9 * timeout, timeout - 1.0)):
             return question.verdict()
     except OutOfTime:
         return question.unknown(f"the time of {timeout:g} s is spent")
@@ -226,6 +226,7 @@ class _Question:
     # --- checking ----------------------------------------------------------------------------------------------------
 
     def _checked(self) -> Verdict | None:
+        from commute.verify.coverage import marks
         from commute.verify.exact import check_exact
         from commute.verify.inputs import size_rows
 
@@ -233,7 +234,8 @@ class _Question:
         for path in self.lifted.paths:
             first, second = path.programs
             wholes = [(a.whole, b.whole) for a, b in zip(first.outputs, second.outputs, strict=True)]
-            rows = size_rows(path.symbols, path.inputs, constraints=path.holds, count=4)
+            numbers = marks([w.term for pair in wholes for w in pair])
+            rows = size_rows(path.symbols, path.inputs, constraints=path.holds, count=4, marks=numbers)
             result = check_exact(
                 [a.term for a, _ in wholes], [b.term for _, b in wholes], [a.axes for a, _ in wholes],
                 path.symbols, path.inputs, rows, assume=self.assume, budget_seconds=self.left(0.8),
