@@ -4,7 +4,12 @@ To add here: a false equation for which a certificate was accepted, with the rea
 Never here: tampered or foreign certificates (test_tampering.py, test_forgery.py).
 """
 
-from commute.theory.axes import Axis, Size
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+import commute
+from commute.theory.axes import Axis, Size, axis
 from commute.theory.facts import POS, Facts
 from commute.theory.law import find_law
 from commute.theory.ops import add, composite, eq, exp, indicator, mul, recip, total, where
@@ -12,6 +17,8 @@ from commute.theory.step import Step, law_step
 from commute.theory.terms import BOOL, NINF, ONE, ZERO, Term, index, read, substitute
 from commute.verify.certificate import EVERYWHERE, Case, Checked, check, write
 from commute.verify.definedness import obligations
+from commute.verify.inputs import InputSpec
+from commute.verify.numeric import agrees_with_lift
 
 N = Size.symbol("n")
 SHORT, LONG = Axis(N), Axis(2 * N)
@@ -55,3 +62,25 @@ def test_what_a_reduction_owes_of_its_body_is_bound_by_it() -> None:
     masked = where(Term("input", (index(SHORT),), ("m", BOOL, (N,), None)), read("s", [index(SHORT)], [N]), NINF)
     (owed,) = obligations(total(SHORT, masked), Facts())
     assert owed.predicate == "real" and owed.bound == {SHORT}
+
+
+def test_a_number_that_an_index_is_compared_with_is_passed_by_some_size() -> None:
+    """CHECKED at sizes 1 to 4 says nothing of a mask that begins at index 40."""
+
+    def whole(x: Float[Tensor, "n"]) -> Float[Tensor, ""]:
+        return x.sum()
+
+    def first_forty(x: Float[Tensor, "n"]) -> Float[Tensor, ""]:
+        return torch.where(torch.arange(x.shape[0]) < 40, x, 0.0).sum()
+
+    verdict = commute.prove(whole, first_forty, timeout=10)
+    assert verdict.kind == "REFUTED" and verdict.counterexample
+    assert verdict.counterexample.sizes == {"n": 41}
+
+
+def test_a_term_with_a_value_where_its_function_is_nan_is_not_what_was_run() -> None:
+    n = axis("n")
+    spec = InputSpec("x", (n.size,))
+    x = read("x", [index(n)], [n.size])
+    assert not agrees_with_lift(lambda x: x + (-1 - x * x).sqrt(), [x], [[n]], [spec], ["n"])
+    assert agrees_with_lift(lambda x: x + 0, [x], [[n]], [spec], ["n"])

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from commute.theory.terms import BOOL, Term, postorder
+from commute.theory.index import decide
+from commute.theory.terms import BOOL, INT, Term, postorder
 from commute.verify.domains import looked_at
 from commute.verify.evaluate import ordered
 from commute.verify.inputs import Limits
@@ -33,6 +34,8 @@ class Coverage:
     ways: dict[Term, set[int]] = field(default_factory=dict)
     seen: dict[Term, set[int]] = field(default_factory=dict)
     exempt: set[Term] = field(default_factory=set)
+    places: dict[Term, set[int]] = field(default_factory=dict)
+    """The ways that comparisons of indices and sizes alone have gone: another size may be the first at which one changes."""
 
     def add(self, engine: Engine, terms: Sequence[Term], limits: Mapping[str, Limits], drop: Any) -> None:
         """Note which ways the branches of `terms` went in the draws of an engine, but for those of `drop`."""
@@ -40,6 +43,8 @@ class Coverage:
         live = looked_at(engine, terms)
         for t in postorder(*terms):
             spans[t] = interval(t, [spans[a] for a in t.args], engine.sizes, limits)
+            if _of_places(t):
+                self.places.setdefault(t, set()).update(np.unique(engine.values[t].astype(np.int8)).tolist())
             if _is_branch(t) and _has_input(t):
                 went = self.ways.setdefault(t, set())
                 went |= _ways(engine, t, live[t], drop)
@@ -49,6 +54,9 @@ class Coverage:
 
     def missing(self, reference: Sequence[Term], candidate: Sequence[Term]) -> str | None:
         """A branch that did not go each way, in words; ties count for comparisons that only one program makes."""
+        for t, went in self.places.items():
+            if len(went) == 1 and decide(t) is None:
+                return f"{_short(t)} was never {'true' if 1 not in went else 'false'} at these sizes"
         shared = set(postorder(*reference)) & set(postorder(*candidate))
         for t, went in self.ways.items():
             if t in self.exempt:
@@ -84,6 +92,13 @@ def _is_branch(t: Term) -> bool:
     if t.op == "reduce":
         return t.attrs[0] in ("max", "min")
     return t.op in ("max", "min") or (t.sort == BOOL and t.op not in ("true", "false"))
+
+
+def _of_places(t: Term) -> bool:
+    """Whether it compares indices and sizes alone, some of which may be larger elsewhere."""
+    if t.op not in COMPARISONS or _has_input(t) or any(a.sort != INT for a in t.args):
+        return False
+    return any(p.op == "size" or (p.op == "axis" and p.attrs[0].size.constant is None) for p in postorder(t))
 
 
 _inputs: dict[Term, bool] = {}
@@ -262,3 +277,8 @@ def targets(terms: Sequence[Term]) -> list[Fraction]:
     return sorted(c for c in found if abs(c) < 1e6)
 
 
+def marks(terms: Sequence[Term]) -> list[int]:
+    """The whole numbers, but for small ones, that indices and sizes are compared with: a size past them may tell more."""
+    compared = [t for t in postorder(*terms) if t.op in COMPARISONS and all(a.sort == INT for a in t.args)]
+    found = {abs(int(p.attrs[0])) for p in postorder(*compared) if p.op == "const" and p.sort == INT}
+    return sorted(n for n in found if 4 <= n <= 250)[:4]

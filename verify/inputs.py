@@ -125,10 +125,12 @@ def size_rows(
     fixed: Mapping[str, int] | None = None,
     constraints: Callable[[Mapping[str, int]], bool] | None = None,
     count: int = 24,
+    marks: Sequence[int] = (),
 ) -> list[dict[str, int]]:
     """Rows of sizes, cheap and telling first: different ones, all 1, equal, each 1 in turn, sizes that don't divide.
 
-    Any two of up to 20 symbols differ in one of the first two rows.
+    Any two of up to 20 symbols differ in one of the first two rows.  For each number of `marks` there are more rows, in the
+    fourth place and after it, in which one of the sizes is just larger.
     """
     fixed = dict(fixed or {})
     seen: list[dict[str, int]] = []
@@ -142,19 +144,22 @@ def size_rows(
         return constraints is None or constraints(row)
 
     def fresh() -> Iterator[dict[str, int]]:
-        for row in _patterns([s for s in symbols if s not in fixed]):
+        for row in _patterns([s for s in symbols if s not in fixed], marks):
             full = {s: fixed[s] if s in fixed else row[s] for s in symbols}
             if allowed(full):
                 seen.append(full)
                 yield full
 
-    return list(islice(fresh(), count))
+    return list(islice(fresh(), count + len(marks) * (len(symbols) - len(fixed))))
 
 
-def _patterns(symbols: Sequence[str]) -> Iterator[dict[str, int]]:
+def _patterns(symbols: Sequence[str], marks: Sequence[int] = ()) -> Iterator[dict[str, int]]:
     cycles = [(2, 3, 4, 5), (3, 2, 5, 4, 6), (4, 2, 3)]
     for cycle in cycles:
         yield {s: cycle[i % len(cycle)] for i, s in enumerate(symbols)}
+    for mark in marks:
+        for each in symbols:
+            yield {s: mark + 1 if s == each else cycles[0][i % 4] for i, s in enumerate(symbols)}
     yield dict.fromkeys(symbols, 1)
     yield dict.fromkeys(symbols, 4)
     for each in symbols:

@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from commute.theory.axes import Axis
 from commute.theory.terms import Term
+from commute.verify.coverage import marks
 from commute.verify.draws import KINDS, Array, draw_inputs
 from commute.verify.evaluate import BudgetExceeded, Unsupported, evaluate
 from commute.verify.inputs import SCALAR, Assume, InputSpec, size_rows
@@ -154,10 +155,11 @@ def agrees_with_lift(
     """Compare lifted `terms` (one a result, over `axes`) with the function in float64 at several rows of sizes.
 
     One row has each size 1 (where that is allowed), one draw has large magnitudes.  Elements that aren't finite on a side
-    are not compared; a row in which none is compared doesn't count, and without three comparisons nothing agrees.
+    are not compared, but a term may not have a value where the function is NaN, unless that may be overflow; a row in which
+    none is compared doesn't count, and without three comparisons nothing agrees.
     """
     rng = np.random.default_rng(seed)
-    rows = size_rows(symbols, specs, fixed=fixed_sizes, constraints=constraints, count=4)
+    rows = size_rows(symbols, specs, fixed=fixed_sizes, constraints=constraints, count=4, marks=marks(terms))
     compared, used = 0, []
     for row in rows:
         for kind in _TIED:
@@ -169,9 +171,9 @@ def agrees_with_lift(
                 lifted = evaluate(terms, row, inputs, axes, strict=True)
             except (BudgetExceeded, Unsupported) as error:
                 return LiftCheck(False, f"the lifted term can't be evaluated: {error}", tuple(used))
-            slack = _CANCELLED if kind in ("large", "twenty") else 0.0
-            errors = [e + slack for e in error_estimate(function, specs, inputs, got)]
-            problem, elements = _compare(got, lifted, errors)
+            large = kind in ("large", "twenty")
+            errors = [e + (_CANCELLED if large else 0.0) for e in error_estimate(function, specs, inputs, got)]
+            problem, elements = _compare(got, lifted, errors, overflows=large)
             if problem:
                 return LiftCheck(False, f"at {_words(row)}, {kind} values: {problem}", tuple(used))
             compared += elements > 0
@@ -185,7 +187,9 @@ def _words(row: Mapping[str, int]) -> str:
     return ", ".join(f"{k} = {v}" for k, v in row.items()) or "no sizes"
 
 
-def _compare(got: Sequence[torch.Tensor], lifted: Sequence[Array], errors: Sequence[Array]) -> tuple[str, int]:
+def _compare(
+    got: Sequence[torch.Tensor], lifted: Sequence[Array], errors: Sequence[Array], *, overflows: bool
+) -> tuple[str, int]:
     if len(got) != len(lifted):
         return f"{len(got)} results, {len(lifted)} lifted", 0
     elements = 0
@@ -195,6 +199,10 @@ def _compare(got: Sequence[torch.Tensor], lifted: Sequence[Array], errors: Seque
             return f"result {number} has shape {want.shape}, lifted {have.shape}", elements
         want, have = want.astype(np.float64), have.astype(np.float64)
         finite = np.isfinite(want) & np.isfinite(have)
+        lost = np.isnan(want) & np.isfinite(have)
+        if lost.any() and not overflows:
+            at = np.unravel_index(int(lost.argmax()), lost.shape)
+            return f"result {number} at {tuple(map(int, at))} is NaN by the function, {float(have[at])!r} lifted", elements
         if not finite.any():
             continue
         elements += int(finite.sum())

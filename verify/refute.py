@@ -17,6 +17,7 @@ import numpy as np
 
 from commute.theory.terms import Term
 from commute.verify.ball import confirm_difference, confirm_undefined
+from commute.verify.coverage import marks
 from commute.verify.draws import KINDS, Array, draw_inputs, plain
 from commute.verify.inputs import STATE, Assume, InputSpec, size_rows
 from commute.verify.numeric import Failure, Result, as_array, error_estimate, run
@@ -108,8 +109,9 @@ def refute(
 
 def _trials(question: Question) -> Iterator[tuple[dict[str, int], Inputs]]:
     """Sizes and inputs to try: first every row with the most telling kinds, then all kinds, then other seeds."""
+    numbers = marks([t for pair in question.terms or () for t in pair])
     rows = size_rows(
-        question.symbols, question.specs, fixed=question.fixed_sizes, constraints=question.constraints
+        question.symbols, question.specs, fixed=question.fixed_sizes, constraints=question.constraints, marks=numbers
     )
     rng = np.random.default_rng(question.seed)
     first, rest = KINDS[:4], KINDS[4:]
