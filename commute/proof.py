@@ -42,7 +42,7 @@ class Proof:
     """What the provers found: a certificate that the checker accepted, or the reasons why there is none.
 
     `hopeful` says that a sign was asked for which the reference's own definedness would give; `begun` keeps normal forms for
-    the e-graph to go on from.
+    the e-graph to go on from; `ways` says how each case was proved.
     """
 
     certificate: dict[str, Any] | None = None
@@ -54,6 +54,7 @@ class Proof:
     canonical: list[Goal] = field(default_factory=list)
     hopeful: bool = False
     begun: dict[tuple[int, str], Canon] = field(default_factory=dict)
+    ways: list[_Way] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return self.certificate is not None
@@ -78,24 +79,27 @@ def prove_cases(
     seconds: float,
     saturate: bool,
     earlier: Proof | None = None,
+    ways: Sequence[_Way] | None = None,
 ) -> Proof:
     """Prove every goal of every case (a condition on sizes in words, and its goals), or say why not.
 
     `given` maps inputs to the signs that they may have, `claim` is carried in the certificate, `saturate` lets the e-graph
-    take the time that the normaliser leaves, `earlier` is what was tried without it.
+    take the time that the normaliser leaves, `earlier` is what was tried without it; with `ways`, only those are gone.
     """
     deadline = monotonic() + seconds
     result = Proof(begun=dict(earlier.begun), hopeful=earlier.hopeful) if earlier else Proof()
     with deep_recursion():
         for where in (EVERYWHERE, WHERE_DEFINED):
             found: list[Case] = []
+            result.ways = []
             if where == WHERE_DEFINED and not result.hopeful:
                 break
             for number, (condition, goals) in enumerate(cases):
                 steps = None
-                for way in _ways(goals, saturate):
+                for way in ways or _ways(goals, saturate):
                     steps = _prove_goals(list(goals), Facts(given), deadline, (number, where), way, result)
                     if steps is not None:
+                        result.ways.append(way)
                         break
                 if steps is None:
                     break

@@ -22,6 +22,7 @@ from commute.theory.codec import decode
 from commute.theory.facts import ALL, NEG, NIL, POS
 from commute.theory.messages import UsageError
 from commute.theory.terms import Term
+from commute.vacuity import NONE_TOLD, Guarded, allowance, guard_proof, guard_values
 from commute.verify.certificate import EVERYWHERE, Checked, Foreign, check_text
 from commute.verify.verdict import ANY, CHECKED, PROVED, REFUTED, UNKNOWN, Counterexample, Verdict
 
@@ -152,7 +153,10 @@ class _Question:
 
     def _prove(self, *, saturate: bool, seconds: float, earlier: Proof | None = None) -> Proof:
         cases = [(" and ".join(path.conditions), path_goals(path)) for path in self.lifted.paths]
-        claim = {
+        return prove_cases(cases, self.given, self._claim(), seconds=seconds, saturate=saturate, earlier=earlier)
+
+    def _claim(self) -> dict[str, Any]:
+        return {
             "reference": self.lifted.programs[0].name,
             "candidate": self.lifted.programs[1].name,
             "sizes": {k: str(v) for k, v in self._sizes().items()},
@@ -160,13 +164,15 @@ class _Question:
             "fixed": dict(self.sizes),
             "assume": {name: list(said) if isinstance(said, tuple) else said for name, said in self.assume.items()},
         }
-        return prove_cases(cases, self.given, claim, seconds=seconds, saturate=saturate, earlier=earlier)
 
     def _proved(self, proof: Proof) -> Verdict:
         problem = self._untied()
         if problem:
             return self.unknown(problem)
         assert proof.checked is not None
+        guarded = guard_proof(self.lifted.paths, proof, self._prove_mutant, self.assume, self._allowance())
+        if guarded.dead:
+            return self.unknown(guarded.dead)
         assumptions = list(self._assumptions())
         if proof.where != EVERYWHERE:
             assumptions.append(f"equal {proof.where}")
@@ -176,8 +182,20 @@ class _Question:
             axioms=proof.checked.axioms,
             laws=proof.checked.laws,
             steps=tuple(str(s) for s in proof.steps),
-            assumptions=tuple(assumptions),
+            assumptions=(*assumptions, *self._untried(guarded)),
+            vacuity=str(guarded),
         )
+
+    def _prove_mutant(self, cases: Any, *, seconds: float, ways: Any) -> Proof:
+        return prove_cases(cases, self.given, self._claim(), seconds=seconds, saturate=False, ways=ways)
+
+    def _allowance(self) -> float:
+        return min(allowance(monotonic() - self.started, self.timeout), self.left(0.5))
+
+    @staticmethod
+    def _untried(guarded: Guarded) -> tuple[str, ...]:
+        """What an answer rests on where no wrong program could be tried on the one who gave it."""
+        return () if guarded.told else (NONE_TOLD,)
 
     def _untied(self) -> str:
         """Why the lifted terms are not what was run, or nothing where they agree with it (SOUNDNESS 14)."""
@@ -226,20 +244,13 @@ class _Question:
     # --- checking ----------------------------------------------------------------------------------------------------
 
     def _checked(self) -> Verdict | None:
-        from commute.verify.coverage import marks
-        from commute.verify.exact import check_exact
-        from commute.verify.inputs import size_rows
-
         claims: list[str] = []
         for path in self.lifted.paths:
             first, second = path.programs
             wholes = [(a.whole, b.whole) for a, b in zip(first.outputs, second.outputs, strict=True)]
-            numbers = marks([w.term for pair in wholes for w in pair])
-            rows = size_rows(path.symbols, path.inputs, constraints=path.holds, count=4, marks=numbers)
-            result = check_exact(
-                [a.term for a, _ in wholes], [b.term for _, b in wholes], [a.axes for a, _ in wholes],
-                path.symbols, path.inputs, rows, assume=self.assume, budget_seconds=self.left(0.8),
-            )  # fmt: skip
+            result = self._compared(
+                path, [a.term for a, _ in wholes], [b.term for _, b in wholes], [a.axes for a, _ in wholes], self.left(0.8)
+            )
             if result.kind == "unequal" and result.where:
                 self.hint = (path, result.where["sizes"], result.where["inputs"])
             if result.kind != "equal":
@@ -249,7 +260,22 @@ class _Question:
         problem = self._untied()
         if problem:
             return self.unknown(problem)
-        return self._verdict(CHECKED, reason="; ".join(dict.fromkeys(claims)))
+        guarded = guard_values(self.lifted.paths, self._compared, self.assume, self._allowance())
+        if guarded.dead:
+            return self.unknown(guarded.dead)
+        assumptions = (*self._assumptions(), *self._untried(guarded))
+        return self._verdict(CHECKED, reason="; ".join(dict.fromkeys(claims)), assumptions=assumptions, vacuity=str(guarded))
+
+    def _compared(self, path: Any, reference: list[Term], candidate: list[Term], axes: list[Any], seconds: float) -> Any:
+        """What exact values say of terms on a path."""
+        from commute.verify.coverage import marks
+        from commute.verify.exact import check_exact
+        from commute.verify.inputs import size_rows
+
+        rows = size_rows(path.symbols, path.inputs, constraints=path.holds, count=4, marks=marks([*reference, *candidate]))
+        return check_exact(
+            reference, candidate, axes, path.symbols, path.inputs, rows, assume=self.assume, budget_seconds=seconds
+        )
 
     # --- words -------------------------------------------------------------------------------------------------------
 
@@ -296,4 +322,3 @@ def _signs(said: Any) -> int:
     if not isinstance(low, int | float):
         return ALL
     return POS if low > 0 else POS | NIL if low >= 0 else ALL
-

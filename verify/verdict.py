@@ -126,7 +126,7 @@ class Verdict:
     says of each axis what the claim covers: an integer, ANY, or a restriction in words. `axioms` and `laws` are names,
     `steps` readable lines of the proof, `certificate` what `commute recheck` reads. `assumptions` are what the claim
     rests on besides the axioms, `constants` readings of floats that were guessed. `rounding` and `ran` are the two
-    other columns, in words; None means that nothing is claimed.
+    other columns, in words; None means that nothing is claimed. `vacuity` says how the prover fared on wrong programs.
     """
 
     kind: str
@@ -142,6 +142,7 @@ class Verdict:
     rounding: str | None = None
     ran: str | None = None
     constants: tuple[str, ...] = ()
+    vacuity: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in EXIT_CODES:
