@@ -26,6 +26,7 @@ from commute.theory.polynomial import (
     Monomial,
     Poly,
     TooLarge,
+    flat,
     monomial_key,
     monomial_term,
     plus,
@@ -38,6 +39,9 @@ from commute.theory.schemas import evaluate_constant, unrolled
 from commute.theory.terms import BOOL, EXT, INT, Term, postorder, rebuild
 
 PREDICATES = ("positive", "nonnegative", "nonzero")
+_MANY = 24
+"""A sum of so many terms is put in order at once."""
+
 _INDEX_OPS = {
     "axis",
     "size",
@@ -129,6 +133,10 @@ class Canon:
             return self.journal.computed("index", term, simplify(term))
         if term.op == "where" and term.sort not in (EXT, BOOL) and not is_indicator(term):
             return self.selecting.split(term)
+        if term.op == "add" and term.sort != EXT and term.args[0].op == "add":
+            long = self._long_sum(term)
+            if long is not None:
+                return long
         node = rebuild(term, tuple(self.norm(a) for a in term.args))
         if node is not term and node in self.memo:
             return self.memo[node]
@@ -136,6 +144,21 @@ class Canon:
         if node is not term:
             self.memo[node] = result
         return result
+
+    def _long_sum(self, term: Term) -> Term | None:
+        """The normal form of a sum of many terms at once, not of each sum inside it; None where there are few."""
+        parts = flat(term, "add")
+        if len(parts) < _MANY:
+            return None
+        done = {p: self.norm(p) for p in parts}
+        for t in postorder(term, known=done):
+            done[t] = Term("add", (done[t.args[0]], done[t.args[1]]))
+        total: Poly = {}
+        for p, times_seen in parts.items():
+            for m, c in poly_of(done[p]).items():
+                total[m] = total.get(m, Fraction(0)) + c * times_seen
+        written = poly_term({m: c for m, c in total.items() if c})
+        return self.journal.computed("ring", done[term], written)
 
     def _node(self, t: Term) -> Term:
         """The normal form of a node whose arguments are in normal form."""

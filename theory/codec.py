@@ -106,7 +106,7 @@ def decode(rows: Any) -> list[Term]:
     if not isinstance(rows, list):
         raise Malformed("the table of terms isn't a list")
     terms: list[Term] = []
-    spread: list[tuple[int, int]] = []
+    spread: list[tuple[int, int, int]] = []
     for place, row in enumerate(rows):
         try:
             op, args, attrs = _row(row, 3)
@@ -117,17 +117,19 @@ def decode(rows: Any) -> list[Term]:
     return terms
 
 
-def _spread(t: Term, parts: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """Bounds on the factors and on the bits of the numbers that the term's polynomial may have; Malformed past the limits."""
+def _spread(t: Term, parts: Sequence[tuple[int, int, int]]) -> tuple[int, int, int]:
+    """Bounds on the factors of the term's polynomial and on the bits above and below the line of its numbers."""
     if t.op == "const":
-        return 1, t.attrs[0].numerator.bit_length() + t.attrs[0].denominator.bit_length()
+        below = t.attrs[0].denominator
+        return 1, t.attrs[0].numerator.bit_length(), 0 if below == 1 else below.bit_length()
     if t.op not in ("add", "mul"):
-        return 1, 0
-    (left, some), (right, more) = parts
+        return 1, 0, 0
+    (left, above, below), (right, over, under) = parts
     factors = left + right if t.op == "mul" else max(left, right)
-    if factors > MOST_FACTORS or some + more > MOST_BITS:
+    bits = above + over if t.op == "mul" else 1 + max(above + under, over + below)
+    if factors > MOST_FACTORS or bits + below + under > MOST_BITS:
         raise Malformed("a product that is too large to be written out")
-    return factors, some + more
+    return factors, bits, below + under
 
 
 def _decode_node(op: str, args: list[Term], attrs: list[Any]) -> Term:

@@ -77,8 +77,8 @@ def _opened(term: Term, limit: int, left: list[int]) -> Poly:
     if found is not None:
         return found
     total: Poly = {}
-    for part, count in _flat(term, "add").items():
-        scaled = _product_of(_flat(part, "mul"), limit, left) if part.op == "mul" else _single(part)
+    for part, count in flat(term, "add").items():
+        scaled = _product_of(flat(part, "mul"), limit, left) if part.op == "mul" else _single(part)
         _spend(left, len(scaled), limit)
         for m, c in scaled.items():
             total[m] = total.get(m, Fraction(0)) + c * count
@@ -120,7 +120,7 @@ def _product_of(factors: Mapping[Term, int], limit: int, left: list[int]) -> Pol
     return result
 
 
-def _flat(term: Term, op: str) -> dict[Term, int]:
+def flat(term: Term, op: str) -> dict[Term, int]:
     """The arguments of nested `op` nodes, each with how often it stands there; shared nodes are opened once."""
     counts = {term: 1}
     inner = [(-term.size, 0, term)] if term.op == op else []
