@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import combinations
 
 from commute.egraph.journal import Journal
-from commute.theory.ops import add, exp, indicator, lt, maximum, mul, recip
+from commute.theory.index import simplify
+from commute.theory.ops import add, exp, indicator, land, lt, maximum, mul, recip
 from commute.theory.polynomial import (
     UNIT,
     Monomial,
@@ -23,7 +25,7 @@ from commute.theory.polynomial import (
     product,
     times,
 )
-from commute.theory.terms import MINUS_ONE, ONE, ZERO, Term
+from commute.theory.terms import INT, MINUS_ONE, ONE, ZERO, Term
 
 _ROUNDS = 200
 
@@ -122,6 +124,9 @@ class Products:
                 if other is not None:
                     return self._merge_exp(other, atom)
                 seen[key] = atom
+        implied = self._implied(powers)
+        if implied is not None:
+            return implied
         inverses = (self._cancel(atom, powers) for atom, _ in monomial if atom.op == "recip")
         return next((found for found in inverses if found is not None), None)
 
@@ -152,6 +157,18 @@ class Products:
             return None
         step = self.journal.law("indicator_times_itself" if c.op == "lt" else "indicator_of_zero", {"x": x})
         return times(((atom, 1),), next(iter(poly))), step.lhs, self.norm(step.rhs)
+
+    def _implied(self, powers: dict[Term, int]) -> tuple[Monomial, Term, Term] | None:
+        """[c]·[d] of two comparisons of integers, of which one follows from the other or from its contrary."""
+        found = [a for a in powers if is_indicator(a) and a.args[0].op == "lt" and a.args[0].args[0].sort == INT]
+        for first, second in combinations(found, 2):
+            both = land(first.args[0], second.args[0])
+            less = simplify(both)
+            if less is not both and less.op in ("lt", "false"):
+                step = self.journal.law("indicator_and", {"c": first.args[0], "d": second.args[0]})
+                after = self.journal.computed("index", step.lhs, indicator(less))
+                return times(((first, 1),), ((second, 1),)), step.rhs, self.norm(after)
+        return None
 
     def _merge_exp(self, left: Term, right: Term) -> tuple[Monomial, Term, Term]:
         step = self.journal.law("exp_sum", {"x": left.args[0], "y": right.args[0]})

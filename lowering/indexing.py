@@ -16,7 +16,7 @@ import torch
 from commute.lowering.arrays import Array, Indices, aligned, broadcast
 from commute.lowering.made import choose, filled, listed
 from commute.lowering.paths import Question, divide
-from commute.lowering.positions import position_of
+from commute.lowering.positions import position_of, read_at
 from commute.lowering.registry import Unsupported, Unusable, lifts
 from commute.theory.axes import Size
 from commute.theory.index import simplify
@@ -203,7 +203,7 @@ def get_item(trace: Any, array: Array, key: Any) -> Array:
                 result[p.dim] = add(size_value(p.start), mul(size_value(p.step), next(rest)))
             else:
                 result[p.dim] = position_of(aligned(p.where, own), array.shape[p.dim])
-        return array.at(result)
+        return read_at(array, result) if arrays else array.at(result)
 
     return Array(shape, at, array.sort)
 

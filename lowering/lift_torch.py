@@ -34,7 +34,7 @@ from commute.lowering.tracing import Trace
 from commute.theory.axes import Axis, Size, first_free
 from commute.theory.index import simplify
 from commute.theory.messages import UsageError, one_line
-from commute.theory.terms import BOOL, INT, ZERO, Term, index, postorder, read
+from commute.theory.terms import BOOL, INT, ZERO, Term, index, read
 from commute.verify.inputs import SCALAR, STATE, InputSpec, size_rows
 
 
@@ -119,13 +119,6 @@ class _Run:
         names = [b.signature.name for b in self.arguments.bindings]
         programs = tuple(Program(n, tuple(self._output(a) for a in arrays)) for n, arrays in zip(names, traced, strict=True))
         inputs = tuple(self._spec(s) for s in self.arguments.specs)
-        used = {t.attrs[0] for p in programs for b in p.terms for t in _inputs_of(b)}
-        for spec in inputs:
-            if spec.sort == INT and spec.bound is None and spec.name in used and spec.name not in (assume or {}):
-                raise UsageError(
-                    f"{names[0]}: integer argument {spec.name} indexes no axis; "
-                    f'say its range, as in assume={{"{spec.name}": ("0", "v")}}'
-                )
         return Path(self.facts.words, self.facts.fixed, self.facts, inputs, programs)
 
     def _spec(self, spec: InputSpec) -> InputSpec:
@@ -281,10 +274,6 @@ def _whole(array: Array) -> Block:
         axes.append(first_free(size, axes))
     place = tuple(index(a) for a in axes)
     return Block(simplify(array.at(place)), tuple(axes), place)
-
-
-def _inputs_of(term: Term) -> list[Term]:
-    return [t for t in postorder(term) if t.op == "input"]
 
 
 def _flat(result: Any) -> list[Any]:

@@ -6,12 +6,15 @@ To add here: ways of seeing that an integer is in range.  Never here: reading or
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from commute.lowering.arrays import Array
 from commute.lowering.made import choose, replaced
 from commute.lowering.registry import Unsupported
 from commute.theory.axes import Size
 from commute.theory.index import bounds, simplify
 from commute.theory.ops import add, le, lnot, lt, sub
-from commute.theory.terms import INT, ONE, ZERO, Term, size_value
+from commute.theory.terms import INT, ONE, ZERO, Term, postorder, size_value
 
 Known = tuple[Term, ...]
 """Integer terms that are 0 or more where a position is used."""
@@ -24,8 +27,10 @@ def position_of(index: Term, size: Size, known: Known = ()) -> Term:
         first, second = index.args
         low, high = (first, second) if index.op == "min" else (second, first)
         return _choice(le(low, high), index, (first, second), size, known)
-    if index.op == "where":
-        return _choice(index.args[0], index, index.args[1:], size, known)
+    inner = _choice_in(index)
+    if inner is not None:
+        arms = [replaced(index, inner, each, {}) for each in inner.args[1:]]
+        return _choice(inner.args[0], index, (arms[0], arms[1]), size, known)
     last = size_value(size - 1)
     if not _nonnegative(sub(last, index), known):
         raise Unsupported(f"index {index} can't be seen to be in the range of an axis of size {size}")
@@ -45,6 +50,22 @@ def _choice(condition: Term, index: Term, arms: tuple[Term, ...], size: Size, kn
         return position_of(arms[place], size, tuple(replaced(f, index, arms[place], {}) for f in facts))
 
     return choose(condition, lambda: arm(0, condition), lambda: arm(1, lnot(condition)))
+
+
+def _choice_in(index: Term) -> Term | None:
+    return next((t for t in postorder(index) if t.op == "where" and t.sort == INT), None)
+
+
+def read_at(array: Array, indices: Sequence[Term]) -> Term:
+    """What an array holds at indices of which some may be a choice: the choice between what it holds at their arms."""
+    inner = next((t for i in indices if (t := _choice_in(simplify(i))) is not None), None)
+    if inner is None:
+        return array.at(indices)
+
+    def arm(place: int) -> Term:
+        return read_at(array, [replaced(simplify(i), inner, inner.args[place], {}) for i in indices])
+
+    return choose(inner.args[0], lambda: arm(1), lambda: arm(2))
 
 
 def _said(condition: Term) -> Known:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from commute.lowering.arrays import Array, Indices, aligned, broadcast
 from commute.lowering.indexing import get_item, value_array
 from commute.lowering.made import choose
-from commute.lowering.positions import position_of
+from commute.lowering.positions import position_of, read_at
 from commute.lowering.registry import Unsupported, Unusable, lifts
 from commute.lowering.torch_args import scaled, summed
 from commute.theory.axes import Size
@@ -42,7 +42,7 @@ def gather(trace: Any, input: Array, dim: int, index: Array, *, sparse_grad: boo
 
     def at(indices: Indices) -> Term:
         position = position_of(index.at(indices), input.shape[dim])
-        return input.at([position if i == dim else x for i, x in enumerate(indices)])
+        return read_at(input, [position if i == dim else x for i, x in enumerate(indices)])
 
     return Array(index.shape, at, input.sort)
 

@@ -204,10 +204,6 @@ def bad_product(x: Rows) -> Tensor:
     return x @ x
 
 
-def free_integers(x: Rows, i: Int[Tensor, "b"]) -> Tensor:
-    return x * i[:, None]
-
-
 ALONE: list[tuple[Callable[..., Any], str]] = [
     (unannotated, "unannotated: argument x has no annotation"),
     (any_number, "any_number: *xs: torch.Tensor takes any number of arguments"),
@@ -222,7 +218,6 @@ ALONE: list[tuple[Callable[..., Any], str]] = [
     (raises, "raises raises ValueError: not today"),
     (misfit, "misfit raises RuntimeError: The size of tensor a"),
     (bad_product, "bad_product raises RuntimeError"),
-    (free_integers, 'integer argument i indexes no axis; say its range, as in assume={"i": ("0", "v")}'),
 ]
 
 

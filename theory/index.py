@@ -3,7 +3,8 @@
 Index terms are polynomials in axes, sizes, integer reads, and what is left of floor division and remainder.  Bounds come
 from the ranges of axes (0 <= i < size) and sizes (>= 1).  `simplify` rewrites only integer and truth values, by:
 (s*a + b) // s -> a + b // s;  b // s -> 0 where 0 <= b < s is provable;  a % s -> a - s*(a // s);
-s*a + b < 0 with |b| < s -> a < 0 or (a = 0 and b < 0);  comparisons that bounds decide -> true, false.
+s*a + b < 0 with |b| < s -> a < 0 or (a = 0 and b < 0);  comparisons that bounds decide -> true, false;  i < j and i < j + s
+with s >= 0 -> i < j.
 Never here: real arithmetic.
 """
 
@@ -231,7 +232,31 @@ def _connective(t: Term) -> Term:
         return absorbing
     if left is unit or left is right:
         return right
-    return left if right is unit else t
+    return left if right is unit else _weighed(t)
+
+
+def _weighed(t: Term) -> Term:
+    """Two comparisons i < j of integers of which one follows from the other, or from its contrary."""
+    slacks = [_slack(a) for a in t.args]
+    if slacks[0] is None or slacks[1] is None:
+        return t
+    first, second = slacks
+    ahead, total = _poly_bounds(plus(second, first, -1)), _poly_bounds(plus(first, second))
+    if ahead and ahead[0].provably_nonnegative():
+        return t.args[0 if t.op == "and" else 1]
+    if ahead and (-ahead[1]).provably_nonnegative():
+        return t.args[1 if t.op == "and" else 0]
+    if t.op == "and":
+        return FALSE if total and (-total[1]).provably_positive() else t
+    return TRUE if total and (total[0] + 1).provably_nonnegative() else t
+
+
+def _slack(condition: Term) -> Poly | None:
+    """What is 0 or more exactly where a comparison of integers holds; None for other conditions."""
+    if condition.op != "lt" or any(a.sort != INT for a in condition.args):
+        return None
+    low, high = condition.args
+    return plus(plus(poly_of(high), poly_of(low), -1), {(): Fraction(-1)})
 
 
 def _choice(c: Term, a: Term, b: Term) -> Term:
