@@ -101,7 +101,7 @@ def prove(
         list[str] | None,
         typer.Option("--assume", metavar="ARG=WHAT", help="positive, nonnegative, nonzero or LO,HI for an argument."),
     ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show every step of the proof.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the laws, the guards and the derivation.")] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
@@ -221,7 +221,12 @@ def laws(
 
 def _in_words(verdict: "Verdict", reference: "Target", candidate: "Target", explain: bool) -> str:
     """The verdict for a person; a refutation comes with a script that shows it in plain Torch."""
-    text = verdict.explain() if explain else str(verdict)
+    if explain:
+        from commute.explaining import explained
+
+        text = explained(verdict)
+    else:
+        text = str(verdict)
     if verdict.counterexample is None:
         return text
     script = verdict.counterexample.snippet((reference.path, reference.name), (candidate.path, candidate.name))
