@@ -129,7 +129,7 @@ def _out_of(node: ast.Call) -> None:
 def mutants(seed: int, folder: Path) -> Iterator[Mutant]:
     """Mutants without end: of both sides of labelled pairs, compared with the reference."""
     source = random.Random(seed)
-    modules = [(path, ast.parse(path.read_text()), _load(path)) for path in FILES]
+    modules = [(path, ast.parse(path.read_text()), load(path)) for path in FILES]
     for number in count():
         path, tree, module = source.choice(modules)
         labelled = [p if len(p) == 2 else p[1:3] for p in module.PAIRS if len(p) == 2 or p[3]]
@@ -150,12 +150,13 @@ def mutants(seed: int, folder: Path) -> Iterator[Mutant]:
             made = ast.fix_missing_locations(ast.Module([n if n is not functions[name] else changed for n in tree.body], []))
             file = folder / f"mutant_{path.stem}_{number}.py"
             file.write_text(ast.unparse(made))
-            yield Mutant(reference, getattr(_load(file), name), f"{path.name}: {reference.__name__} ~ {name}: {words}")
+            yield Mutant(reference, getattr(load(file), name), f"{path.name}: {reference.__name__} ~ {name}: {words}")
         except (SyntaxError, ValueError, AttributeError, TypeError, NameError):
             continue
 
 
-def _load(path: Path) -> Any:
+def load(path: Path) -> Any:
+    """The module in a file, run anew."""
     name = f"mutated_{path.parent.name}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec and spec.loader
@@ -219,10 +220,15 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--timeout", type=float, default=8.0)
+    parser.add_argument("--programs", action="store_true", help="random programs instead of mutants of the corpus")
     options = parser.parse_args()
+    if options.programs:
+        from tests.fuzz_torch import programs as made
+    else:
+        made = mutants
     tally: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        for mutant in mutants(options.seed, Path(folder)):
+        for mutant in made(options.seed, Path(folder)):
             verdict, wrong = judged(mutant, options.timeout)
             tally[verdict] += 1
             if wrong:

@@ -1,13 +1,13 @@
-"""The hunt for a wrong PROVED, a short run of it: random pairs of terms, and mutants of Torch programs.
+"""The hunt for a wrong PROVED, a short run of it: random pairs of terms, random Torch programs, mutants of real ones.
 
 COMMUTE_FUZZ_SECONDS=600 hunts so long in each test, with seeds that no run before had.
-To add here: another kind of pair.  Never here: how pairs are made (fuzz_terms.py, mutate.py).
+To add here: another kind of pair.  Never here: how pairs are made (fuzz_terms.py, fuzz_torch.py, mutate.py).
 """
 
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -18,8 +18,9 @@ from commute.proof import prove_cases
 from commute.theory.facts import NEG, NIL, POS
 from commute.verify.certificate import EVERYWHERE
 from tests.fuzz_terms import ARRAYS, Pair, pairs
+from tests.fuzz_torch import programs
 from tests.fuzz_truth import falsified
-from tests.mutate import judged, mutants
+from tests.mutate import Mutant, judged, mutants
 
 LONG = float(os.environ.get("COMMUTE_FUZZ_SECONDS", "0"))
 T = TypeVar("T")
@@ -54,9 +55,10 @@ def test_what_is_proved_of_random_terms_is_true(saturate: bool, number: int) -> 
     assert sum(proved) > len(proved) / 8, "too few pairs are proved for this to say anything"
 
 
-def test_no_mutant_gets_a_wrong_verdict(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("made", "number"), [(mutants, 30), (programs, 25)])
+def test_no_program_gets_a_wrong_verdict(made: Callable[[int, Path], Iterator[Mutant]], number: int, tmp_path: Path) -> None:
     tally = []
-    for mutant in drawn(mutants(START + 1, tmp_path), 30):
+    for mutant in drawn(made(START + 1, tmp_path), number):
         verdict, wrong = judged(mutant, 4.0)
         assert not wrong, f"{mutant.edit}: {wrong}"
         tally.append(verdict)
