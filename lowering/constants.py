@@ -27,6 +27,10 @@ LARGEST_DENOMINATOR, LARGEST_SINGLE = 4096, 128
 """The greatest denominators of a guessed fraction: a float32 has 24 bits, so a longer one would fit by chance."""
 
 
+PLACES = 10_000
+"""What is left of 1 is read as a decimal of four places."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """A constant, what it is read as, and the plain decimal that it could be read as instead."""
@@ -70,8 +74,8 @@ _NAMED: tuple[tuple[float, Term], ...] = (
 def read_float(value: float, single: bool = False) -> Reading:
     """The reading of a finite float; `single` where it was a float32 before.
 
-    >>> read_float(0.1).term, read_float(80**-0.5).term, read_float(0.1 + 0.2).term
-    (1/10, 1/√80, 3/10)
+    >>> read_float(0.1).term, read_float(80**-0.5).term, read_float(0.1 + 0.2).term, read_float(1 - 0.9).term
+    (1/10, 1/√80, 3/10, 1/10)
     """
     text = str(np.float32(value)) if single else repr(value)
     decimal = Fraction(Decimal(text))
@@ -82,6 +86,8 @@ def read_float(value: float, single: bool = False) -> Reading:
     step = float(np.spacing(np.float32(abs(value)))) if single else math.ulp(value)
     largest = LARGEST_SINGLE if single else LARGEST_DENOMINATOR
     found = [*_rational(value, step, largest), *_root(value, step, largest), *_multiple(value, step)]
+    if not found and not single:
+        found += _rest_of_one(value)
     return Reading(value, min(found, key=lambda f: f[0])[1] if found else plain, plain)
 
 
@@ -96,6 +102,13 @@ def _cost(value: Fraction) -> float:
 def _rational(value: float, step: float, largest: int) -> Iterator[tuple[float, Term]]:
     guess = Fraction(value).limit_denominator(largest)
     if guess and abs(guess.numerator) <= largest**2 and _near(float(guess), value, step):
+        yield _cost(guess), const(guess)
+
+
+def _rest_of_one(value: float) -> Iterator[tuple[float, Term]]:
+    """1 - 0.9 arrives as 0.09999999999999998: a short decimal up to the rounding of what it was subtracted from."""
+    guess = Fraction(round(value * PLACES), PLACES)
+    if guess and abs(value) < 1 and abs(Fraction(value) - guess) <= Fraction(1, 2**53):
         yield _cost(guess), const(guess)
 
 
