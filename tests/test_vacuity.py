@@ -33,7 +33,8 @@ from commute.verify.mutants import KINDS, mutants
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SHOWN = ("attention", "causal_attention", "layer_norm", "lora", "online_softmax", "softmax_backward", "swiglu")
 
-Vector, Rows = Float[Tensor, "n"], Float[Tensor, "n m"]
+Vector = Float[Tensor, "n"]
+Rows = Float[Tensor, "n m"]
 Program = Callable[..., Any]
 
 
