@@ -204,6 +204,12 @@ SHAPES: list[Case] = [
     ("x: b n n", lambda x: torch.diagonal(x, dim1=1, dim2=2)),
 ]
 
+
+def _in_halves(x: Any, i: Any) -> Any:
+    left = x[:, : x.shape[1] // 2]
+    return left.gather(1, torch.where(i < left.shape[1], i, 0)[:, None])
+
+
 INDEXING: list[Case] = [
     ("x: b n d", lambda x: x[0]),
     ("x: b n d", lambda x: x[-1, :, 0]),
@@ -237,6 +243,13 @@ INDEXING: list[Case] = [
     ("x: n n", lambda x: x[torch.arange(x.shape[0]), torch.arange(x.shape[0])]),
     ("x: b n; i: int b", lambda x, i: torch.scatter(x, 1, i[:, None], 0.0)),
     ("x: b n; i: int b", lambda x, i: x.scatter(1, i.unsqueeze(1), x[:, :1])),
+    ("x: b n; i: int b k; y: b k", lambda x, i, y: x.scatter_add(1, i, y)),
+    ("x: n d; i: int k; y: k d", lambda x, i, y: x.index_add(0, i, y, alpha=2)),
+    ("x: b 2*n; i: int b", lambda x, i: x.gather(1, i.clamp(0, x.shape[1] // 2 - 1)[:, None])),
+    ("x: b 2*n; i: int b", lambda x, i: _in_halves(x, i) + x.gather(1, i[:, None])),
+    ("x: 2*n d; i: int b", lambda x, i: x[x.shape[0] // 2 :][(i - x.shape[0] // 2) * (i >= x.shape[0] // 2)] + x[i]),
+    ("x: b n; i: int b", lambda x, i: x * (torch.arange(x.shape[1]) < i[:, None])),
+    ("x: n n", lambda x: torch.where(torch.ones_like(x).tril() * (1 - torch.ones_like(x).tril(-1)) == 0, 0.0, x)),
 ]
 
 
@@ -315,6 +328,13 @@ def _strided_write(x: Any) -> Any:
     return out
 
 
+def _alternating_writes(x: Any) -> Any:
+    out = torch.empty_like(x)
+    out[:, ::2] = -x[:, 1::2]
+    out[:, 1::2] = x[:, ::2]
+    return out
+
+
 def _through_transpose(x: Any) -> Any:
     y = x.clone()
     y.T.add_(1)
@@ -341,6 +361,7 @@ def _through_rows(x: Any) -> Any:
 
 
 IN_PLACE: list[Case] = [
+    ("x: b 2*n", _alternating_writes),
     ("x: b n", _through_transpose),
     ("x: b 2*w", _through_pieces),
     ("x: 3 n", _through_rows),
