@@ -58,7 +58,7 @@ def test_what_is_proved_of_random_terms_is_true(saturate: bool, number: int) -> 
 @pytest.mark.parametrize(("made", "number"), [(mutants, 30), (programs, 25)])
 def test_no_program_gets_a_wrong_verdict(made: Callable[[int, Path], Iterator[Mutant]], number: int, tmp_path: Path) -> None:
     tally = []
-    for mutant in drawn(made(START + 1, tmp_path), number):
+    for mutant in drawn(made(START + 2, tmp_path), number):
         verdict, wrong = judged(mutant, 4.0)
         assert not wrong, f"{mutant.edit}: {wrong}"
         tally.append(verdict)
