@@ -136,7 +136,7 @@ def guard(claims: Iterable[Claim], accepts: Accepts, assume: Assume, seconds: fl
 def _try(claim: Claim, mutant: Mutant, found: _Told, accepts: Accepts, deadline: float, result: Guarded) -> None:
     """Ask about one mutant, and note what is said."""
     start = monotonic()
-    share = max(LEAST, (deadline - start) / 2)
+    share = max(LEAST, deadline - start)
     try:
         where = accepts(claim, found.number, mutant.terms[found.number], share)
     except Exception:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from commute.theory.ops import add, neg
 from commute.theory.terms import BOOL, EXT, INT, ONE, REAL, Term, const, postorder, rebuild, well_sorted
 
-Change = tuple[str, Term]
+Change = tuple[str, Term, Term]
+"""What happened to a term in words, the term, and what stands in the node's place."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +34,19 @@ def _said(t: Term) -> str:
 
 def _constant(t: Term) -> Iterator[Change]:
     if t.op == "const":
-        yield f"{t} became {t.attrs[0] + 1}", const(t.attrs[0] + 1)
+        yield f"{{}} became {t.attrs[0] + 1}", t, const(t.attrs[0] + 1)
 
 
 def _summand(t: Term) -> Iterator[Change]:
     if t.op == "add":
         for gone, kept in (t.args, t.args[::-1]):
-            yield f"the summand {_said(gone)} was dropped", kept
+            yield "the summand {} was dropped", gone, kept
 
 
 def _factor(t: Term) -> Iterator[Change]:
     if t.op == "mul":
         for gone, kept in (t.args, t.args[::-1]):
-            yield f"the factor {_said(gone)} was dropped", kept
+            yield "the factor {} was dropped", gone, kept
 
 
 _OTHER = {"max": "min", "min": "max", "lt": "le", "le": "lt", "eq": "le"}
@@ -53,14 +54,14 @@ _OTHER = {"max": "min", "min": "max", "lt": "le", "le": "lt", "eq": "le"}
 
 def _extreme(t: Term) -> Iterator[Change]:
     if t.op in ("max", "min"):
-        yield f"{_said(t)} took {_OTHER[t.op]}", Term(_OTHER[t.op], t.args)
+        yield f"{{}} took {_OTHER[t.op]}", t, Term(_OTHER[t.op], t.args)
     if t.op == "relu":
-        yield f"{_said(t)} took the minimum", Term("min", (t.args[0], const(0)))
+        yield "{} took the minimum", t, Term("min", (t.args[0], const(0)))
 
 
 def _strictness(t: Term) -> Iterator[Change]:
     if t.op in ("lt", "le", "eq"):
-        yield f"{_said(t)} became {_OTHER[t.op]}", Term(_OTHER[t.op], t.args)
+        yield f"{{}} became {_OTHER[t.op]}", t, Term(_OTHER[t.op], t.args)
 
 
 def _axes(t: Term) -> Iterator[Change]:
@@ -70,7 +71,7 @@ def _axes(t: Term) -> Iterator[Change]:
             if shape[i] == shape[j] and t.args[i] is not t.args[j]:
                 args = list(t.args)
                 args[i], args[j] = args[j], args[i]
-                yield f"{_said(t)} was read with two axes swapped", rebuild(t, tuple(args))
+                yield "{} was read with two axes swapped", t, rebuild(t, tuple(args))
 
 
 _KINDS = {"sum": "max", "max": "min", "min": "max", "prod": "sum"}
@@ -79,21 +80,21 @@ _KINDS = {"sum": "max", "max": "min", "min": "max", "prod": "sum"}
 def _reduction(t: Term) -> Iterator[Change]:
     if t.op == "reduce":
         kind, axis = t.attrs
-        yield f"the {kind} over {axis} became a {_KINDS[kind]}", Term("reduce", t.args, (_KINDS[kind], axis))
+        yield f"the {kind} over {axis} became a {_KINDS[kind]}", t, Term("reduce", t.args, (_KINDS[kind], axis))
 
 
 def _branches(t: Term) -> Iterator[Change]:
     if t.op == "where":
-        yield f"the branches of {_said(t)} were swapped", Term("where", (t.args[0], t.args[2], t.args[1]))
+        yield "the branches of {} were swapped", t, Term("where", (t.args[0], t.args[2], t.args[1]))
 
 
 def _sign(t: Term) -> Iterator[Change]:
     if t.sort == REAL:
-        yield f"{_said(t)} was negated", neg(t)
+        yield "{} was negated", t, neg(t)
     elif t.sort == BOOL:
-        yield f"{_said(t)} was negated", Term("not", (t,))
+        yield "{} was negated", t, Term("not", (t,))
     elif t.sort == INT and t.op != "const":
-        yield f"{_said(t)} was 1 more", add(t, ONE)
+        yield "{} was 1 more", t, add(t, ONE)
 
 
 _MISTAKES: dict[str, Callable[[Term], Iterator[Change]]] = {
@@ -132,13 +133,13 @@ def mutants(terms: Sequence[Term], seed: int = 0) -> Iterator[Mutant]:
 
 def _made(terms: Sequence[Term], kind: str, node: Term, rng: random.Random, sound: bool) -> Mutant | None:
     """The terms with a mistake at a node; None where it makes no well-sorted term, or the same one."""
-    what, new = rng.choice(list(_MISTAKES[kind](node)))
+    what, subject, new = rng.choice(list(_MISTAKES[kind](node)))
     if new.sort not in _FITS[node.sort]:
         return None
     changed = tuple(replaced(terms, node, new))
     if changed == tuple(terms) or (sound and any(well_sorted(t) is not None for t in changed)):
         return None
-    return Mutant(kind, what, changed)
+    return Mutant(kind, what.format(_said(subject)), changed)
 
 
 def replaced(terms: Sequence[Term], node: Term, new: Term) -> list[Term]:
