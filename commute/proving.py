@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from commute.budget import OutOfTime, alarm
 from commute.proof import Proof, deep_recursion, prove_cases
@@ -22,9 +22,11 @@ from commute.theory.codec import decode
 from commute.theory.facts import ALL, NEG, NIL, POS
 from commute.theory.messages import UsageError
 from commute.theory.terms import Term
-from commute.vacuity import NONE_TOLD, Guarded, allowance, guard_proof, guard_values
 from commute.verify.certificate import EVERYWHERE, Checked, Foreign, check_text
 from commute.verify.verdict import ANY, CHECKED, PROVED, REFUTED, UNKNOWN, Counterexample, Verdict
+
+if TYPE_CHECKING:
+    from commute.vacuity import Guarded
 
 _SIGNS = {"positive": POS, "nonnegative": POS | NIL, "nonzero": POS | NEG}
 
@@ -124,6 +126,13 @@ class _Question:
 
     def verdict(self) -> Verdict:
         """The answer."""
+        from commute.verify.numeric import one_thread
+
+        with one_thread():
+            return self._decided()
+
+    def _decided(self) -> Verdict:
+        """The answer, by the cheapest way that decides."""
         from commute.lowering.lift_torch import lift
         from commute.lowering.registry import Unsupported
 
@@ -170,6 +179,8 @@ class _Question:
         if problem:
             return self.unknown(problem)
         assert proof.checked is not None
+        from commute.vacuity import guard_proof
+
         guarded = guard_proof(self.lifted.paths, proof, self._prove_mutant, self.assume, self._allowance())
         if guarded.dead:
             return self.unknown(guarded.dead)
@@ -190,11 +201,15 @@ class _Question:
         return prove_cases(cases, self.given, self._claim(), seconds=seconds, saturate=False, ways=ways)
 
     def _allowance(self) -> float:
+        from commute.vacuity import allowance
+
         return min(allowance(monotonic() - self.started, self.timeout), self.left(0.5))
 
     @staticmethod
     def _untried(guarded: Guarded) -> tuple[str, ...]:
         """What an answer rests on where no wrong program could be tried on the one who gave it."""
+        from commute.vacuity import NONE_TOLD
+
         return () if guarded.told else (NONE_TOLD,)
 
     def _untied(self) -> str:
@@ -260,6 +275,8 @@ class _Question:
         problem = self._untied()
         if problem:
             return self.unknown(problem)
+        from commute.vacuity import guard_values
+
         guarded = guard_values(self.lifted.paths, self._compared, self.assume, self._allowance())
         if guarded.dead:
             return self.unknown(guarded.dead)

@@ -12,6 +12,7 @@ from fractions import Fraction
 from math import gcd, lcm
 from time import monotonic
 
+from commute.egraph.contents import size_of
 from commute.egraph.extremes import Extremes
 from commute.egraph.functions import Functions
 from commute.egraph.journal import Journal
@@ -20,7 +21,7 @@ from commute.egraph.selecting import Selecting
 from commute.egraph.sums import Reductions
 from commute.theory.facts import Facts
 from commute.theory.index import simplify
-from commute.theory.ops import COMPOSITES, definition, exp, mul
+from commute.theory.ops import COMPOSITES, definition, exp, mul, recip
 from commute.theory.polynomial import (
     UNIT,
     Monomial,
@@ -263,10 +264,12 @@ class Canon:
                 way = direction(a)
                 if way is not None:
                     ways.setdefault(way[0], [Fraction(0)] * len(monomials))[i] = way[1]
-        common: Monomial = tuple((a, e) for a, e in shared.items() if direction(a) is None)
         result: Monomial = UNIT
-        for a, e in common:
-            result = times(result, ((a, e),))
+        for a, e in shared.items():
+            if direction(a) is None and size_of(a) is None:
+                result = times(result, ((a, e),))
+        for size in {size for m in monomials for a, _ in m if (size := size_of(a)) is not None}:
+            result = times(result, _power(size, min(_size_power(m, size) for m in monomials)))
         for way, coefficients in ways.items():
             least = min(coefficients)
             if least:
@@ -279,7 +282,11 @@ class Canon:
         ways = {d[0]: (a, d[1]) for a in powers if (d := direction(a)) is not None}
         result = powers
         for a, e in common:
-            way = direction(a)
+            way, size = direction(a), size_of(a)
+            if size is not None:
+                left = _size_power(monomial, size) - _size_power(common, size)
+                result = {b: k for b, k in result.items() if size_of(b) is not size} | dict(_power(size, left))
+                continue
             if way is None:
                 result[a] -= e
                 continue
@@ -328,6 +335,17 @@ class Canon:
         for a, e in common:
             powers[a] -= e
         return tuple((a, e) for a, e in monomial if powers[a] for e in (powers[a],))
+
+
+def _size_power(monomial: Monomial, size: Term) -> int:
+    """The exponent of a size in a monomial, negative where its reciprocal stands there."""
+    return sum(e if a is size else -e for a, e in monomial if size_of(a) is size)
+
+
+def _power(size: Term, exponent: int) -> Monomial:
+    if exponent == 0:
+        return UNIT
+    return ((size, exponent),) if exponent > 0 else ((recip(size), -exponent),)
 
 
 def _is_index(term: Term) -> bool:

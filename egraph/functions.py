@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from commute.egraph.contents import size_of
 from commute.theory.ops import add, exp, log, mul, neg, recip, sqrt
 from commute.theory.polynomial import monomial_key, monomial_term, poly_of, poly_term
 from commute.theory.terms import EXT, MINUS_ONE, NINF, Term, const
@@ -44,7 +45,7 @@ class Functions:
         if x.op == "add":
             parts = self.canon.content(poly_of(x))
             if parts is not None and self.canon.factored(x, *parts):
-                self._share_sign(x, *parts, "nonzero")
+                self._share_sign(x, *parts)
                 step = law("recip_product", {"x": parts[0], "y": parts[1]})
                 self.canon.memo.setdefault(recip(parts[1]), recip(parts[1]))
                 return norm(step.rhs)
@@ -159,13 +160,17 @@ class Functions:
         self._share_sign(x, *parts)
         return self._split_sqrt(x, *parts) or t
 
-    def _share_sign(self, whole: Term, factor: Term, rest: Term, predicate: str = "nonnegative") -> None:
-        """What is left of a sum once a number is taken out is 0 where it is, and has its sign if the number is positive."""
-        witness = self.canon.known(predicate, whole)
-        if factor.op == "const" and witness is not None and self.canon.known(predicate, rest) is None:
-            inverse = const(1 / factor.attrs[0])
-            self.journal.computed("ring", mul(inverse, whole), rest)
-            self.canon.grant(predicate, rest, mul(inverse, witness))
+    def _share_sign(self, whole: Term, factor: Term, rest: Term) -> None:
+        """What is left of a sum once a number and sizes are taken out: 0 where the sum is, of its sign if the number is > 0."""
+        inverse = _inverse(factor)
+        if inverse is None:
+            return
+        shared = ("positive", "nonnegative", "nonzero") if self.canon.facts.holds("positive", inverse) else ("nonzero",)
+        for predicate in shared:
+            witness = self.canon.known(predicate, whole)
+            if witness is not None and self.canon.known(predicate, rest) is None:
+                if self.canon.norm(mul(inverse, whole)) is rest:
+                    self.canon.grant(predicate, rest, mul(inverse, witness))
 
     def _split_sqrt(self, x: Term, left: Term, right: Term) -> Term | None:
         witnesses = self.canon.known("nonnegative", left), self.canon.known("nonnegative", right)
@@ -230,3 +235,15 @@ def _square_free(n: int) -> tuple[int, list[int]]:
             primes.append(p)
         p += 1
     return outside, [*primes, n] if n > 1 else primes
+
+
+def _inverse(factor: Term) -> Term | None:
+    """The reciprocal of a number times powers of sizes; None for another factor."""
+    ((monomial, c),) = poly_of(factor).items()
+    if any(size_of(a) is None for a, _ in monomial):
+        return None
+    result = const(1 / c)
+    for a, e in monomial:
+        for _ in range(e):
+            result = mul(result, a.args[0] if a.op == "recip" else recip(a))
+    return result

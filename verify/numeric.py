@@ -7,7 +7,8 @@ reals.  To add here: ways of running a function.  Never here: search for counter
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +93,17 @@ def run(
         torch.set_default_dtype(before)
     parts = list(result) if isinstance(result, tuple | list) else [result]
     return [p if isinstance(p, torch.Tensor) else torch.tensor(p) for p in parts]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch on one thread: the tensors that are tried are small, and on a busy machine threads wait for one another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def as_array(tensor: torch.Tensor) -> Array:
