@@ -219,6 +219,29 @@ def laws(
     return 0 if stand else UNPROVED
 
 
+@app.command()
+@verb
+def rules(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Equations in TASO's operators, as docs/rules.md says.")],
+    timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Give up an equation after so many seconds.")] = 30.0,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Give a verdict, and the condition on shapes that it is under, for every equation of a file."""
+    check_timeout(timeout)
+    from commute.ruling import exit_code, judge, rules_of
+
+    found = []
+    for rule in rules_of(file):
+        with redirect_stdout(sys.stderr):
+            found.append(judge(rule, timeout))
+        if not as_json:
+            print(found[-1], flush=True)
+    if as_json:
+        print(json.dumps([each.to_json() for each in found], indent=1, allow_nan=False))
+    return exit_code(found)
+
+
 def _in_words(verdict: "Verdict", reference: "Target", candidate: "Target", explain: bool) -> str:
     """The verdict for a person; a refutation comes with a script that shows it in plain Torch."""
     if explain:

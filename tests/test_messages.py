@@ -42,6 +42,8 @@ SAID = [
     (messages.axis_not_in_array("softmax", "m", "(b, h)"), "softmax: axis m is not in (b, h)"),
     (messages.arrays_expected("term", "(b, h)", 2), "term: takes (b, h), not 2 arrays"),
     (messages.unknown_operator("a.py:3", "torch.svd", ["torch.exp"]), "a.py:3: no operator torch.svd"),
+    (messages.unreadable_rule("r.txt", 3, "=> expected"), "r.txt:3: => expected; say (op 0 ?a ...)=>(op ...)"),
+    (messages.no_rules("r.txt"), "r.txt: no equations; say one a line"),
     (messages.relift_needs_two(1), "--relift: 1 program given"),
     (messages.internal_error(ERROR), "internal error, please report it: ValueError: first line second line"),
 ]

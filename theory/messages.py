@@ -152,6 +152,16 @@ def foreign_certificate(path: str, why: str) -> str:
     return f"{path}: not a certificate of commute: {one_line(why)}"
 
 
+def unreadable_rule(path: str, line: int, why: str) -> str:
+    """An equation in TASO's operators that can't be read."""
+    return f"{path}:{line}: {one_line(why)}; say (op 0 ?a ...)=>(op ...) or op(0,a,...)==op(...)"
+
+
+def no_rules(path: str) -> str:
+    """A file without an equation."""
+    return f"{path}: no equations; say one a line, such as (ewadd ?a ?b)=>(ewadd ?b ?a)"
+
+
 def relift_needs_two(given: int) -> str:
     """--relift once for each program."""
     return f"--relift: {given} program given; give it twice, for the reference and for the candidate"
