@@ -17,6 +17,7 @@ from commute.lowering.lift_taso import WITNESS, Posed, Unshaped, pose
 from commute.lowering.taso_audit import differ, shapes_differ
 from commute.lowering.taso_rules import Rule, abstracted, channel_lemmas, read_rules
 from commute.lowering.taso_shapes import Shapes
+from commute.lowering.taso_sizes import spoken
 from commute.theory import messages
 from commute.theory.messages import UsageError
 from commute.verify.verdict import CHECKED, EXIT_CODES, PROVED, REFUTED, UNKNOWN, Verdict
@@ -173,9 +174,8 @@ class _Question:
             if verdict.kind not in (PROVED, CHECKED):
                 return self.undecided(each, verdict)
             kinds.add(verdict.kind)
-            conditions += [*each.conditions, *verdict.assumptions]
-            if verdict.kind == CHECKED:
-                conditions.append(verdict.reason)
+            told = [*verdict.assumptions, *([verdict.reason] if verdict.kind == CHECKED else [])]
+            conditions += [*each.conditions, *(spoken(t, shapes.words) for t in told)]
         kind = CHECKED if CHECKED in kinds else PROVED
         return self.made(kind, condition="; ".join(dict.fromkeys(conditions)))
 
@@ -210,7 +210,7 @@ def _ranks(shapes: Shapes) -> list[str]:
     """How many dimensions operands have that could have others; what is elementwise only is the same for all."""
     found = {shapes.ranks.find(k) for k in shapes.ranks.joined} & shapes.ranks.guessed
     names = [n for n in shapes.variables if shapes.ranks.find(("var", n)) in found]
-    return [f"{', '.join(names)} have {len(shapes.variables[names[0]].sizes)} dimensions"] if names else []
+    return [f"{len(shapes.variables[names[0]].sizes)} dimensions: {', '.join(names)}"] if names else []
 
 
 def _dims(values: Any) -> list[int]:

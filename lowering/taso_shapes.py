@@ -231,6 +231,8 @@ class Shapes:
     def _enlarge(self, node: Node, w: Shape) -> Shape:
         for d, to in enumerate(node.numbers):
             self.enlarged[id(node), d] = (w.sizes[2 + d], to)
+            if w.sizes[2 + d].constant is None:
+                self.notes.append(f"{self.said(w.sizes[2 + d])} is at most {to}")
         return Shape([*w.sizes[:2], *map(Size, node.numbers)], [*w.splits[:2], None, None])
 
     def _kernel(self, node: Node) -> list[Size]:

@@ -137,6 +137,7 @@ TRUE = [
     ("matmul(x,Imatmul)==x", ""),
     ("ewmul(x,Iewmul)==x", ""),
     ("enlarge(3,3,Iconv(1,1))==Iconv(3,3)", ""),
+    ("enlarge(3,3,concat(0,w,v))==concat(0,enlarge(3,3,w),enlarge(3,3,v))", "w[2] is at most 3"),
 ]
 
 UNGROUPED = [
