@@ -181,6 +181,9 @@ def _prove_goals(
     except (OutOfBudget, RecursionError) as error:
         result.reasons.append(f"the normal form cost too much: {error}")
         return None
+    except (ValueError, KeyError, AssertionError) as error:  # search is not trusted: its mistakes cost an answer, no more
+        result.reasons.append(f"internal: the normaliser failed: {type(error).__name__} {error}")
+        return None
     result.hopeful |= any(canon.memo.get(o.term) in canon.missed for o in owed)
     if open_goals and way.saturate and not _saturated(canon, open_goals, facts, deadline, result):
         return None

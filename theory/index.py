@@ -237,10 +237,9 @@ def _connective(t: Term) -> Term:
 
 def _weighed(t: Term) -> Term:
     """Two comparisons i < j of integers of which one follows from the other, or from its contrary."""
-    slacks = [_slack(a) for a in t.args]
-    if slacks[0] is None or slacks[1] is None:
+    first, second = (_slack(a) for a in t.args)
+    if first is None or second is None:
         return t
-    first, second = slacks
     ahead, total = _poly_bounds(plus(second, first, -1)), _poly_bounds(plus(first, second))
     if ahead and ahead[0].provably_nonnegative():
         return t.args[0 if t.op == "and" else 1]
