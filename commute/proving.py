@@ -247,6 +247,7 @@ class _Question:
                 budget_seconds=seconds / len(paths), constraints=path.holds, hints=[hint[1:]] if hint else (),
             )  # fmt: skip
             if found is not None:
+                self.ran = "both in Torch on the CPU, float64, at the input that tells them apart"
                 return self._verdict(REFUTED, counterexample=self._with_fixed(found, path))
         return None
 
