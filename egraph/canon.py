@@ -16,7 +16,7 @@ from commute.egraph.contents import size_of
 from commute.egraph.extremes import Extremes
 from commute.egraph.functions import Functions
 from commute.egraph.journal import Journal
-from commute.egraph.monomials import Products, direction, is_indicator
+from commute.egraph.monomials import Products, direction, is_indicator, without
 from commute.egraph.selecting import Selecting
 from commute.egraph.sums import Reductions
 from commute.theory.facts import Facts
@@ -325,16 +325,9 @@ class Canon:
             return None
         rests = []
         for p in polys:
-            rest = {self._less_plain(m, common): c / number for m, c in p.items()}
+            rest = {without(m, common): c / number for m, c in p.items()}
             rests.append(poly_term(rest))
         return scale, witness, rests
-
-    @staticmethod
-    def _less_plain(monomial: Monomial, common: Monomial) -> Monomial:
-        powers = dict(monomial)
-        for a, e in common:
-            powers[a] -= e
-        return tuple((a, e) for a, e in monomial if powers[a] for e in (powers[a],))
 
 
 def _size_power(monomial: Monomial, size: Term) -> int:

@@ -7,13 +7,13 @@ To add here: which comparison to decide first.  Never here: what is known inside
 from __future__ import annotations
 
 from commute.egraph.canon import Canon
-from commute.egraph.monomials import is_indicator
+from commute.egraph.monomials import is_indicator, subject_of
 from commute.egraph.rational import joined
 from commute.theory.axes import Axis
 from commute.theory.ops import add, total, where
 from commute.theory.polynomial import Poly, plus, poly_of, poly_term, product
 from commute.theory.schemas import by_sign, in_case
-from commute.theory.terms import ZERO, Term, postorder
+from commute.theory.terms import Term, postorder
 
 _DEPTH = 4
 
@@ -69,7 +69,7 @@ def _body(poly: Poly, axis: Axis) -> Term | None:
 
 def _cases(canon: Canon, condition: Term, left: Term, right: Term) -> list[tuple[Term, Term]]:
     """The two sides in each case of the condition; by the sign of x where it speaks of one."""
-    subject = _subject(condition)
+    subject = subject_of(condition)
     if subject is None:
         choices = [where(condition, in_case(t, condition, True), in_case(t, condition, False)) for t in (left, right)]
         name = "cases"
@@ -82,13 +82,6 @@ def _cases(canon: Canon, condition: Term, left: Term, right: Term) -> list[tuple
     if subject is None:
         return [*pairs, (one.args[2], other.args[2])]
     return [*pairs, *zip(one.args[2].args[1:], other.args[2].args[1:], strict=True)]
-
-
-def _subject(c: Term) -> Term | None:
-    """The x of 0 < x or of x = 0."""
-    if c.op == "lt" and c.args[0] is ZERO:
-        return c.args[1]
-    return c.args[0] if c.op == "eq" and c.args[1] is ZERO else None
 
 
 def _condition(left: Term, right: Term) -> Term | None:

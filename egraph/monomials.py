@@ -43,6 +43,19 @@ def direction(atom: Term) -> tuple[Monomial, Fraction] | None:
     return next(iter(poly.items())) if len(poly) == 1 else None
 
 
+def without(monomial: Monomial, part: Monomial) -> Monomial:
+    """What is left of a monomial once a part of it is taken out."""
+    taken = dict(part)
+    return tuple((a, e - taken.get(a, 0)) for a, e in monomial if e > taken.get(a, 0))
+
+
+def subject_of(condition: Term) -> Term | None:
+    """The x of 0 < x or of x = 0; None for another condition."""
+    if condition.op == "lt" and condition.args[0] is ZERO:
+        return condition.args[1]
+    return condition.args[0] if condition.op == "eq" and condition.args[1] is ZERO else None
+
+
 class Products:
     """Combines factors; `known(predicate, term)` gives a witness that the predicate holds of the term, or None."""
 
@@ -91,10 +104,7 @@ class Products:
         if found is None:
             return whole
         used, before, after = found
-        powers = dict(monomial)
-        for atom, e in used:
-            powers[atom] -= e
-        rest = tuple((a, e) for a, e in monomial if powers[a] for e in (powers[a],))
+        rest = without(monomial, used)
         rest_term = monomial_term(rest)
         split = self.journal.computed("ring", whole, mul(rest_term, before))
         joined = mul(rest_term, after)

@@ -7,8 +7,9 @@ To add here: nothing but ways of clearing.  Never here: finding a normal form.
 from __future__ import annotations
 
 from commute.egraph.canon import Canon
+from commute.egraph.monomials import without
 from commute.theory.ops import add, mul
-from commute.theory.polynomial import Monomial, Poly, plus, poly_of, poly_term, product
+from commute.theory.polynomial import Poly, plus, poly_of, poly_term, product
 from commute.theory.terms import ONE, Term
 
 _DEPTH = 6
@@ -45,20 +46,18 @@ def _times(canon: Canon, side: Term, inverse: Term) -> Term:
     """The normal form of side·P, where each 1/P of `side` meets P and cancels."""
     below = inverse.args[0]
     with_inverse: Poly = {}
-    without: Poly = {}
+    others: Poly = {}
     for m, c in poly_of(side).items():
-        powers = dict(m)
-        if powers.get(inverse):
-            powers[inverse] -= 1
-            rest: Monomial = tuple((a, e) for a, e in m if powers[a] for e in (powers[a],))
+        if inverse in dict(m):
+            rest = without(m, ((inverse, 1),))
             with_inverse = plus(with_inverse, {rest: c})
         else:
-            without = plus(without, {m: c})
+            others = plus(others, {m: c})
     whole = mul(side, below)
-    a, b = poly_term(with_inverse), poly_term(without)
+    a, b = poly_term(with_inverse), poly_term(others)
     split = add(mul(a, mul(below, inverse)), mul(b, below))
     canon.journal.computed("ring", whole, split)
     after = add(mul(a, ONE), mul(b, below))
-    total = plus(with_inverse, product(without, poly_of(below)))
+    total = plus(with_inverse, product(others, poly_of(below)))
     written = canon.journal.computed("ring", after, poly_term(total))
     return canon.products.normal(total, written)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from commute.egraph.monomials import is_indicator
+from commute.egraph.monomials import is_indicator, subject_of
 from commute.theory.index import simplify
 from commute.theory.ops import add, eq, indicator, lnot, lt, mul, sub
 from commute.theory.polynomial import UNIT, Poly, monomial_key, monomial_term, plus, poly_of, poly_term, product
@@ -48,7 +48,7 @@ class Selecting:
         mask = norm(indicator(c))
         parts = poly_of(mask)
         signs = {m[0][0]: k for m, k in parts.items() if len(m) == 1 and m[0][1] == 1 and is_indicator(m[0][0])}
-        subjects = {_subject(i) for i in signs}
+        subjects = {subject_of(i.args[0]) for i in signs}
         if len(signs) + (UNIT in parts) != len(parts) or len(subjects) != 1:
             return None
         (subject,) = subjects
@@ -188,14 +188,6 @@ class Selecting:
 def lead_of(poly: Poly) -> Fraction:
     """The leading coefficient: of the monomial without maxima that comes last, so that a sum and its clips agree on it."""
     return poly[max(poly, key=lambda m: (bool(m), all(a.op != "max" for a, _ in m), monomial_key(m)))]
-
-
-def _subject(mask: Term) -> Term | None:
-    """The x of [0 < x] or [x = 0]."""
-    c = mask.args[0]
-    if c.op == "lt" and c.args[0] is ZERO:
-        return c.args[1]
-    return c.args[0] if c.op == "eq" and c.args[1] is ZERO else None
 
 
 def _ratio(whole: Poly, part: Poly) -> Poly | None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
-from commute.egraph.monomials import is_indicator
+from commute.egraph.monomials import is_indicator, without
 from commute.egraph.naming import Shapes, canonical_order
 from commute.theory.axes import Axis, first_free
 from commute.theory.ops import add, mul, size_value, total
@@ -109,7 +109,7 @@ class Reductions:
         inner = next((a for a, _ in product if a.op == "reduce" and a.attrs[0] == "sum"), None)
         if inner is None:
             return [], product
-        rest = tuple((a, e - (a is inner)) for a, e in product if e > (a is inner))
+        rest = without(product, ((inner, 1),))
         self.journal.computed("ring", monomial_term(product), mul(monomial_term(rest), inner))
         axis = Axis(inner.attrs[1].size, next(self._fresh))
         body = self._rename(inner, axis).args[0]

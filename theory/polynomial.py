@@ -161,12 +161,3 @@ def poly_term(poly: Mapping[Monomial, Fraction]) -> Term:
         result = part if result is None else Term("add", (part, result))
     assert result is not None
     return result
-
-
-def same_ring_value(left: Term, right: Term, limit: int = 20000) -> bool:
-    """True only if the two are one polynomial in the same atoms: equal in every commutative ring over the rationals."""
-    if left is right:
-        return True
-    return poly_of(left, limit) == poly_of(right, limit)
-
-
