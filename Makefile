@@ -4,10 +4,10 @@ BIN := .venv/bin
 REAL := theory egraph verify lowering kernels commute tests examples conftest.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types golden
+.PHONY: help setup demo test lint types golden soundness soundness-sample
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup: .venv/.installed ## create .venv with the pinned dependencies
 
@@ -33,3 +33,9 @@ types: .venv/.installed ## basedpyright, standard mode
 
 golden: .venv/.installed ## rewrite the committed pictures and printed texts after a wanted change; read the diff
 	@COMMUTE_GOLDEN=write $(BIN)/pytest -q tests -k golden
+
+soundness: .venv/.installed ## hunt for false verdicts at length: mutants, random terms and programs (under half an hour, two processes)
+	@$(BIN)/python -m tests.soundness
+
+soundness-sample: .venv/.installed ## the same for two minutes
+	@$(BIN)/python -m tests.soundness --sample

@@ -5,7 +5,6 @@ To add here: another kind of pair.  Never here: how pairs are made (fuzz_terms.p
 """
 
 import os
-import random
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -14,13 +13,10 @@ from typing import TypeVar
 
 import pytest
 
-from commute.proof import prove_cases
-from commute.theory.facts import NEG, NIL, POS
-from commute.verify.certificate import EVERYWHERE
-from tests.fuzz_terms import ARRAYS, Pair, pairs
+from tests.fuzz_terms import Pair, pairs
 from tests.fuzz_torch import programs
-from tests.fuzz_truth import falsified
 from tests.mutate import Mutant, judged, mutants
+from tests.soundness import judge_pair
 
 LONG = float(os.environ.get("COMMUTE_FUZZ_SECONDS", "0"))
 T = TypeVar("T")
@@ -38,15 +34,14 @@ def drawn(items: Iterator[T], number: int) -> Iterator[T]:
 
 def assert_true_where_proved(pair: Pair, seed: int, saturate: bool) -> bool:
     """Whether the pair was proved; what is proved must be true."""
-    source = random.Random(seed)
-    masks = (POS, POS | NIL, POS | NEG)
-    given = {} if source.random() < 0.6 else {name: source.choice(masks) for name, row in ARRAYS.items() if row[0] == "real"}
-    proof = prove_cases([("", [pair])], given, {}, seconds=1.0 if saturate else 0.4, saturate=saturate)
-    if proof.certificate is None:
-        return False
-    wrong = falsified(*pair, proof.where == EVERYWHERE, proof.certificate["given"], seed)
-    assert not wrong, f"{pair[0]} = {pair[1]} was proved {proof.where}, given {given}: {wrong}"
-    return True
+    proved, wrong = judge_pair(pair, seed, saturate)
+    assert not wrong, wrong
+    return proved
+
+
+def of_corpus(seed: int, folder: Path) -> Iterator[Mutant]:
+    """Mutants of the corpus; the folder is for programs that are written."""
+    return mutants(seed)
 
 
 @pytest.mark.parametrize(("saturate", "number"), [(False, 500), (True, 10)])
@@ -55,7 +50,7 @@ def test_what_is_proved_of_random_terms_is_true(saturate: bool, number: int) -> 
     assert sum(proved) > len(proved) / 8, "too few pairs are proved for this to say anything"
 
 
-@pytest.mark.parametrize(("made", "number"), [(mutants, 30), (programs, 25)])
+@pytest.mark.parametrize(("made", "number"), [(of_corpus, 30), (programs, 25)])
 def test_no_program_gets_a_wrong_verdict(made: Callable[[int, Path], Iterator[Mutant]], number: int, tmp_path: Path) -> None:
     tally = []
     for mutant in drawn(made(START + 2, tmp_path), number):
