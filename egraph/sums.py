@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from commute.egraph.monomials import is_indicator, without
 from commute.egraph.naming import Shapes, canonical_order
 from commute.theory.axes import Axis, first_free
-from commute.theory.ops import add, mul, size_value, total
+from commute.theory.index import simplify
+from commute.theory.ops import add, eq, indicator, mul, size_value, total
 from commute.theory.polynomial import UNIT, Monomial, monomial_term, plus, poly_of, poly_term, times
-from commute.theory.schemas import in_range, reversed_sum, solved
-from commute.theory.terms import EXT, INT, ONE, Term, index, postorder, reduce, substitute
+from commute.theory.schemas import reversed_sum, selected
+from commute.theory.terms import EXT, INT, ONE, ZERO, Term, index, postorder, reduce, substitute
 
 if TYPE_CHECKING:
     from commute.egraph.canon import Canon
@@ -66,26 +67,46 @@ class Reductions:
         known = self.canon.memo.get(whole)
         if known is not None:
             return known
-        if _direction(axis, monomial_term(inside)) < 0:
+        if _backwards(axis, monomial_term(inside)):
             turned = self.journal.computed("reverse", whole, reversed_sum(whole))
             result = self.canon.norm(turned)
         else:
-            result = self._select(axis, inside) or self._contract(axis, inside)
+            result = self._select(axis, inside) or self._counted(axis, inside) or self._contract(axis, inside)
         self.canon.memo[whole] = result
         return result
 
     def _select(self, axis: Axis, inside: Monomial) -> Term | None:
-        for atom, _ in inside:
-            if not is_indicator(atom) or atom.args[0].op != "eq":
+        for atom, e in inside:
+            position = _position(atom, axis) if e == 1 and is_indicator(atom) else None
+            if position is None:
                 continue
-            found = solved(atom.args[0], axis)
-            if found is None or axis in found[1].free or found[1].sort != INT or not in_range(found[1], axis.size):
-                continue
+            chosen = indicator(eq(index(axis), position))
             rest = monomial_term(tuple((a, e) for a, e in inside if a is not atom))
-            ordered = total(axis, mul(atom, rest))
-            self.journal.computed("ring", monomial_term(inside), ordered.args[0])
-            return self.canon.norm(self.journal.computed("select_index", ordered, substitute(rest, {axis: found[1]})))
+            ordered = total(axis, mul(chosen, rest))
+            self.journal.computed("index", atom, chosen)
+            self.journal.computed("ring", monomial_term(inside), mul(atom, rest))
+            return self.canon.norm(self.journal.computed("select_index", ordered, selected(axis, position, rest)))
         return None
+
+    def _counted(self, axis: Axis, inside: Monomial) -> Term | None:
+        """Σ[k] [k < c] = c and Σ[k] [c <= k] = size - c, where c is seen to lie between 0 and the size."""
+        if len(inside) != 1 or inside[0][1] != 1 or not is_indicator(inside[0][0]):
+            return None
+        condition = inside[0][0].args[0]
+        if condition.op != "lt" or any(a.sort != INT for a in condition.args):
+            return None
+        low, high = condition.args
+        if low is index(axis) and axis not in high.free:
+            step = self.journal.law("count_below", {"c": high}, {"k": axis})
+        elif high is index(axis) and axis not in low.free:
+            step = self.journal.law("count_from", {"c": simplify(add(low, ONE))}, {"k": axis})
+        else:
+            return None
+        number = simplify(step.rhs)
+        if any(t.op in ("max", "min") for t in postorder(number)):
+            return None
+        self.journal.computed("index", total(axis, inside[0][0]), step.lhs)
+        return self.canon.norm(self.journal.computed("index", step.rhs, number))
 
     def _contract(self, axis: Axis, inside: Monomial) -> Term:
         nested = any(a.op == "reduce" and a.attrs[0] == "sum" for a, _ in inside)
@@ -276,16 +297,33 @@ class Reductions:
         return self._renamed("max", [axis], body)
 
 
-def _direction(axis: Axis, body: Term) -> int:
-    """How often arrays are read forwards along the axis, less how often backwards."""
-    forward = 0
+def _position(mask: Term, axis: Axis) -> Term | None:
+    """The one index at which an indicator lets the axis through, or None: of k + e = 0, of k < 1, of size - 2 < k."""
+    condition = mask.args[0]
+    if condition.op not in ("eq", "lt") or axis not in condition.free or any(a.sort != INT for a in condition.args):
+        return None
+    if condition.op == "lt":
+        end = next((e for e in (ZERO, size_value(axis.size - 1)) if simplify(eq(index(axis), e)) is condition), None)
+        return end
+    gap = plus(poly_of(condition.args[0]), poly_of(condition.args[1]), -1)
+    own = {m: c for m, c in gap.items() if any(axis in a.free for a, _ in m)}
+    if list(own) != [((index(axis), 1),)] or abs(next(iter(own.values()))) != 1:
+        return None
+    c = next(iter(own.values()))
+    return poly_term({m: -v / c for m, v in plus(gap, own, -1).items()})
+
+
+def _backwards(axis: Axis, body: Term) -> bool:
+    """Whether more arrays are read backwards along the axis than forwards; on a tie, whether the first by name is."""
+    ways: dict[str, int] = {}
     for t in postorder(body):
         if t.op == "input" and axis in t.free:
             for i in t.args:
                 for m, c in poly_of(i).items():
                     if any(a.op == "axis" and a.attrs[0] == axis for a, _ in m):
-                        forward += 1 if c > 0 else -1
-    return forward
+                        ways[t.attrs[0]] = ways.get(t.attrs[0], 0) + (1 if c > 0 else -1)
+    total_way = sum(ways.values()) or next((ways[name] for name in sorted(ways) if ways[name]), 0)
+    return total_way < 0
 
 
 def poly_monomial(term: Term) -> Monomial:

@@ -15,7 +15,7 @@ from commute.theory.facts import MASKS, NEG, NIL, POS, Facts
 from commute.theory.index import bounds, simplify
 from commute.theory.ops import COMPOSITES, add, composite, definition, eq, indicator, lt, mul
 from commute.theory.polynomial import poly_of, poly_term
-from commute.theory.schemas import SCHEMAS, by_sign, evaluate_constant, in_case, reversed_sum, unrolled
+from commute.theory.schemas import SCHEMAS, by_sign, evaluate_constant, in_case, reversed_sum, selected, unrolled
 from commute.theory.terms import (
     BOOL,
     EXT,
@@ -113,7 +113,7 @@ def of_sum_constant(maker: Maker) -> Pair:
 def of_select_index(maker: Maker) -> Pair:
     k, rest, place = maker.random.choice(AXES), maker.real(2), maker.integer(maker.random.choice((0, 0, 1)))
     pair = (index(k), place) if maker.random.random() < 0.5 else (place, index(k))
-    return reduce("sum", k, mul(indicator(eq(*pair)), rest)), substitute(rest, {k: place})
+    return reduce("sum", k, mul(indicator(eq(*pair)), rest)), selected(k, place, rest)
 
 
 def of_unroll(maker: Maker) -> Pair:

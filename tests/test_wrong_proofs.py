@@ -13,6 +13,7 @@ from commute.theory.axes import Axis, Size, axis
 from commute.theory.facts import POS, Facts
 from commute.theory.law import find_law
 from commute.theory.ops import add, composite, eq, exp, indicator, mul, recip, total, where
+from commute.theory.schemas import selected
 from commute.theory.step import Step, law_step
 from commute.theory.terms import BOOL, NINF, ONE, ZERO, Term, index, read, substitute
 from commute.verify.certificate import EVERYWHERE, Case, Checked, check, write
@@ -37,6 +38,17 @@ def test_a_softmax_read_at_a_shorter_axis_keeps_its_own_length() -> None:
     picked = total(LONG, mul(indicator(eq(index(LONG), index(SHORT))), whole))
     assert not verdict(picked, short, Step("select_index", picked, short)).ok
     right = substitute(whole, {LONG: index(SHORT)})
+    assert verdict(picked, right, Step("select_index", picked, right)).ok
+
+
+def test_a_sum_that_a_mask_fixes_beyond_its_axis_is_nothing() -> None:
+    """[k = n + 1]·x[n + 1] has no k at the last n: its sum is x[n + 1] only where n + 1 is an index."""
+    after = add(index(SHORT), ONE)
+    k = Axis(N, 1)
+    picked = total(k, mul(indicator(eq(index(k), after)), add(read("x", [index(k)], [N]), ONE)))
+    value = add(read("x", [after], [N]), ONE)
+    assert not verdict(picked, value, Step("select_index", picked, value)).ok
+    right = selected(k, after, add(read("x", [index(k)], [N]), ONE))
     assert verdict(picked, right, Step("select_index", picked, right)).ok
 
 

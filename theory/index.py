@@ -4,7 +4,7 @@ Index terms are polynomials in axes, sizes, integer reads, and what is left of f
 from the ranges of axes (0 <= i < size) and sizes (>= 1).  `simplify` rewrites only integer and truth values, by:
 (s*a + b) // s -> a + b // s;  b // s -> 0 where 0 <= b < s is provable;  a % s -> a - s*(a // s);
 s*a + b < 0 with |b| < s -> a < 0 or (a = 0 and b < 0);  comparisons that bounds decide -> true, false;  i < j and i < j + s
-with s >= 0 -> i < j.
+with s >= 0 -> i < j;  a = 0 with a >= 0 -> a < 1.
 Never here: real arithmetic.
 """
 
@@ -160,7 +160,17 @@ def _compare(t: Term) -> Term:
         below = _compare(Term(t.op, (low, ZERO)))
         both = _connective(Term("and", (same, below)))
         return both if t.op == "eq" else _connective(Term("or", (_compare(Term("lt", (high, ZERO))), both)))
-    return _oriented(t.op, difference)
+    return _at_an_end(difference) if t.op == "eq" else _oriented(t.op, difference)
+
+
+def _at_an_end(difference: Poly) -> Term:
+    """difference = 0; where 0 is its least or greatest value, as difference < 1 or -1 < difference."""
+    limits = _poly_bounds(difference)
+    if limits is not None and limits[0].provably_nonnegative():
+        return _oriented("lt", plus(difference, {(): Fraction(-1)}))
+    if limits is not None and (-limits[1]).provably_nonnegative():
+        return _oriented("lt", plus({(): Fraction(-1)}, difference, -1))
+    return _oriented("eq", difference)
 
 
 def _decided(op: str, difference: Poly) -> bool | None:

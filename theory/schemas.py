@@ -11,7 +11,7 @@ law can say, after thinking about how it could be wrong.  Never here: search; a 
 | definition | a composite is what it is defined to be |
 | rename | a reduction may call its axis by another name of the same size that isn't free in the body |
 | sum_constant | a sum of what doesn't depend on the axis is size times it; a product over the axis of 1 is 1 |
-| select_index | a sum over k of where(k = e, 1, 0)·f is f at k = e, where e is in range |
+| select_index | a sum over k of where(k = e, 1, 0)·f is f at k = e, times where(0 <= e < size, 1, 0) unless e is in range |
 | unroll | a reduction over an axis of fixed size is its parts combined |
 | reverse | a reduction over an axis may run from its end: index k becomes size - 1 - k |
 | cases | a term is where(c, what it is if c holds, what it is if not) |
@@ -143,7 +143,16 @@ def select_index(lhs: Term, rhs: Term, facts: Facts) -> bool:
     position, other = solved(mask.args[0], axis) or (None, None)
     if position is None or other is None or axis in other.free or other.sort != INT or not facts.real(rest):
         return False
-    return in_range(other, axis.size) and substitute(rest, {axis: other}) is rhs
+    return selected(axis, other, rest) is rhs and facts.real(rhs)
+
+
+def selected(axis: Axis, position: Term, body: Term) -> Term:
+    """The sum over the axis of where(axis = position, 1, 0)·body; reads beyond an axis are some real numbers."""
+    value = substitute(body, {axis: position})
+    if in_range(position, axis.size):
+        return value
+    inside = Term("and", (Term("le", (ZERO, position)), Term("lt", (position, size_value(axis.size)))))
+    return mul(Term("where", (inside, ONE, ZERO)), value)
 
 
 def solved(equation: Term, axis: object) -> tuple[Term, Term] | None:
