@@ -61,17 +61,18 @@ class Errors:
 
     # --- rounding ---
 
-    def rounded(self, value: Array, error: Array | float, units: float = 1.0) -> Array:
+    def rounded(self, value: Array, error: Array | float, units: Array | float = 1.0) -> Array:
         """What an operation returns: `units` of float32 where it takes more than one rounding, then the format's own."""
         f = self.format
-        relative = units * f.unit if f is FLOAT32 else f.unit + (units * FLOAT32.unit if units != 1.0 else 0.0)
+        wide = f is FLOAT32 or (isinstance(units, float) and units == 1.0)
+        relative = units * f.unit if wide else f.unit + units * FLOAT32.unit
         size = np.abs(value) + error
         total = error + relative * size * (1 + 2.0**-20)
         total = total + np.where((size > 0) & (np.abs(value) - error < 2 * f.normal), f.underflow, 0.0)
         total = np.where(np.abs(value) + total > f.largest, inf, total)
         return pack(value, np.where(value == -inf, np.where(error == 0, 0.0, inf), total))
 
-    def _settled(self, value: Array, error: Array, exact: Array, units: float = 1.0) -> Array:
+    def _settled(self, value: Array, error: Array, exact: Array, units: Array | float = 1.0) -> Array:
         """The result, not rounded where `exact`: the operation is known to give a number of the format."""
         result = self.rounded(value, error, units)
         keep = exact & (np.abs(value) <= self.format.largest)
@@ -107,7 +108,9 @@ class Errors:
         v, e = x.real, x.imag
         if op == "exp":
             value = np.exp(v)
-            return self._settled(value, value * np.expm1(e), (v == -inf) & (e == 0), UNITS["exp"])
+            # 2^(x log2 e) and exp(x - m) round an exponent as large as x.
+            units = UNITS["exp"] + np.where(np.isfinite(v), np.abs(v), 0.0)
+            return self._settled(value, value * np.expm1(e), (v == -inf) & (e == 0), units)
         if op in ("recip", "log", "sqrt"):
             return self._partial(op, v, e)
         slope = {"tanh": lambda r: 1 - np.tanh(r) ** 2, "erf": lambda r: 1.1284 * np.exp(-(r**2))}
@@ -209,8 +212,9 @@ class Errors:
         if kind == "prod":
             value = np.asarray(np.prod(x.real, axis=dim, keepdims=True))
             top = np.prod((np.abs(x.real) + x.imag) * (1 + self.format.unit), axis=dim, keepdims=True)
-            lost = n * self.format.underflow * np.prod(np.maximum(np.abs(x.real) + x.imag, 1.0), axis=dim, keepdims=True)
-            return self.rounded(value, top - np.abs(value) + lost)
+            most = np.prod(np.maximum(np.abs(x.real) + x.imag, 1.0), axis=dim, keepdims=True)
+            error = top - np.abs(value) + n * self.format.underflow * most
+            return self.rounded(value, np.where(most > self.format.largest, inf, error))
         value = np.sum(x.real, axis=dim, keepdims=True)
         error = np.sum(x.imag, axis=dim, keepdims=True)
         size = np.sum(np.abs(np.where(np.isinf(x.real), 0.0, x.real)), axis=dim, keepdims=True) + error
