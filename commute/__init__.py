@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from commute.proving import prove as prove
-    from commute.proving import recheck_file as recheck_file
+    from commute.rechecking import recheck_file as recheck_file
     from commute.theory.diagram import Diagram as Diagram
     from commute.theory.law import law as law
     from commute.theory.messages import UsageError as UsageError
@@ -27,7 +27,7 @@ _HOME = {
     "Verdict": "commute.verify.verdict",
     "law": "commute.theory.law",
     "prove": "commute.proving",
-    "recheck_file": "commute.proving",
+    "recheck_file": "commute.rechecking",
 }
 
 __version__ = "0.1.0"

@@ -101,6 +101,12 @@ def prove(
         list[str] | None,
         typer.Option("--assume", metavar="ARG=WHAT", help="positive, nonnegative, nonzero or LO,HI for an argument."),
     ] = None,
+    ignore_undefined: Annotated[
+        bool, typer.Option("--ignore-undefined", help="Accept a candidate that has no value where the reference has one.")
+    ] = False,
+    assume_masks: Annotated[
+        bool, typer.Option("--assume-masks", help="Read numbers up to -1e4 in masks (-1e9, finfo.min) as minus infinity.")
+    ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show the laws, the guards and the derivation.")] = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -116,7 +122,10 @@ def prove(
         first, second = load(reference), load(candidate)
         from commute.proving import prove as prove_equal
 
-        verdict = prove_equal(first.function, second.function, sizes=sizes, assume=assumed, timeout=timeout)
+        verdict = prove_equal(
+            first.function, second.function, sizes=sizes, assume=assumed, timeout=timeout,
+            ignore_undefined=ignore_undefined, assume_masks=assume_masks,
+        )  # fmt: skip
     if as_json:
         _print_json(verdict.to_json())
     else:
@@ -138,7 +147,7 @@ def recheck(
     debug: Debug = False,
 ) -> int:
     """Recheck a certificate with the trusted checker alone, without any search."""
-    from commute.proving import recheck_file, relift_file
+    from commute.rechecking import recheck_file, relift_file
 
     if relift and len(relift) != 2:
         raise UsageError(messages.relift_needs_two(len(relift)))

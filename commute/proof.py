@@ -22,11 +22,32 @@ from commute.theory.facts import Facts
 from commute.theory.polynomial import poly_of
 from commute.theory.step import Step
 from commute.theory.terms import Term, postorder
-from commute.verify.certificate import EVERYWHERE, WHERE_DEFINED, Case, Checked, check, write
+from commute.verify.certificate import (
+    BOTH_DEFINED,
+    EACH_DEFINED,
+    EVERYWHERE,
+    WHERE_DEFINED,
+    Case,
+    Checked,
+    check,
+    write,
+)
 from commute.verify.congruence import close, explain
 from commute.verify.definedness import obligations
 
 Goal = tuple[Term, Term]
+
+STRICT = (EVERYWHERE, WHERE_DEFINED)
+"""Where two programs have to be equal so that one may stand for the other, the stronger claim first."""
+
+WHERE_BOTH = (EACH_DEFINED, BOTH_DEFINED)
+"""Where they have to be equal for one who doesn't ask whether the candidate is defined."""
+
+_OWING = {EACH_DEFINED: 2, BOTH_DEFINED: 2}
+"""How many of the two programs are taken to be defined where equality is claimed, the reference first; 1 elsewhere."""
+
+_GRANTED = (WHERE_DEFINED, BOTH_DEFINED)
+"""Where what the programs owe may serve as a condition, because all of their outputs are defined."""
 
 SHORT = 9
 """Axes of at most this fixed size may be written out."""
@@ -42,7 +63,8 @@ class Proof:
     """What the provers found: a certificate that the checker accepted, or the reasons why there is none.
 
     `hopeful` says that a sign was asked for which the reference's own definedness would give; `begun` keeps normal forms for
-    the e-graph to go on from; `ways` says how each case was proved.
+    the e-graph to go on from; `ways` says how each case was proved; `joined`: the steps join the ends, and the checker
+    would not have them, as where the candidate may be undefined.
     """
 
     certificate: dict[str, Any] | None = None
@@ -55,6 +77,7 @@ class Proof:
     hopeful: bool = False
     begun: dict[tuple[int, str], Canon] = field(default_factory=dict)
     ways: list[_Way] = field(default_factory=list)
+    joined: bool = False
 
     def __bool__(self) -> bool:
         return self.certificate is not None
@@ -80,20 +103,22 @@ def prove_cases(
     saturate: bool,
     earlier: Proof | None = None,
     ways: Sequence[_Way] | None = None,
+    wheres: Sequence[str] = STRICT,
 ) -> Proof:
     """Prove every goal of every case (a condition on sizes in words, and its goals), or say why not.
 
     `given` maps inputs to the signs that they may have, `claim` is carried in the certificate, `saturate` lets the e-graph
-    take the time that the normaliser leaves, `earlier` is what was tried without it; with `ways`, only those are gone.
+    take the time that the normaliser leaves, `earlier` is what was tried without it; with `ways`, only those are gone;
+    `wheres` are the places at which equality is worth having, the first that can be shown is claimed.
     """
     deadline = monotonic() + seconds
     result = Proof(begun=dict(earlier.begun), hopeful=earlier.hopeful) if earlier else Proof()
     with deep_recursion():
-        for where in (EVERYWHERE, WHERE_DEFINED):
+        for where in wheres:
             found: list[Case] = []
             result.ways = []
-            if where == WHERE_DEFINED and not result.hopeful:
-                break
+            if where in _GRANTED and not result.hopeful:
+                continue
             for number, (condition, goals) in enumerate(cases):
                 steps = None
                 for way in ways or _ways(goals, saturate):
@@ -114,7 +139,7 @@ def prove_cases(
                 result.steps = [s for case in found for s in case.steps]
                 return result
             result.reasons.append(checked.reason)
-            result.hopeful = True
+            result.hopeful = result.joined = True
     return result
 
 
@@ -159,16 +184,19 @@ def _prove_goals(
     goals: list[Goal], facts: Facts, deadline: float, place: tuple[int, str], way: _Way, result: Proof
 ) -> list[Step] | None:
     """The few steps that join all goals of a case (its number, and where equality is claimed), or None with a reason."""
-    canon = result.begun.get(place) if way.saturate else None
+    where = place[1]
+    place = (place[0], EVERYWHERE) if place[1] == EACH_DEFINED and (place[0], EVERYWHERE) in result.begun else place
+    canon = result.begun.get(place) if way.saturate or (way == _Way() and where == EACH_DEFINED) else None
     if canon is None:
         canon = Canon(facts, Journal(), unroll=way.unroll, open_clips=way.by_cases)
     canon.allow(max(0.05, deadline - monotonic()))
     if way == _Way():
         result.begun[place] = canon
-    owed = [o for a, _ in goals for o in obligations(a, facts) if not o.guards and o.predicate != "real"]
+    ends = [t for goal in goals for t in goal[: _OWING.get(where, 1)]]
+    owed = [o for t in ends for o in obligations(t, facts) if not o.guards and o.predicate != "real"]
     open_goals: list[Goal] = []
     try:
-        if place[1] == WHERE_DEFINED:
+        if where in _GRANTED:
             _grant(canon, owed)
         for a, b in goals:
             left, right = canon.norm(a), canon.norm(b)

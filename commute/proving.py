@@ -7,25 +7,26 @@ Never here: how a prover works.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path as FilePath
+from math import isfinite
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from commute.budget import OutOfTime, alarm
-from commute.proof import Proof, deep_recursion, prove_cases
+from commute.proof import STRICT, WHERE_BOTH, Goal, Proof, deep_recursion, prove_cases
+from commute.rechecking import path_goals
+from commute.refuting import search, with_fixed
 from commute.theory import messages
-from commute.theory.axes import Size
-from commute.theory.codec import decode
-from commute.theory.facts import ALL, NEG, NIL, POS
-from commute.theory.messages import UsageError
+from commute.theory.facts import ALL, NEG, NIL, POS, Facts
 from commute.theory.terms import Term
-from commute.verify.certificate import EVERYWHERE, Checked, Foreign, check_text
-from commute.verify.verdict import ANY, CHECKED, PROVED, REFUTED, UNKNOWN, Counterexample, Verdict
+from commute.undefined import except_where, only_masked_rows, undefined_in_words, unmet
+from commute.verify.certificate import EVERYWHERE
+from commute.verify.raising import raising
+from commute.verify.verdict import CHECKED, PROVED, REFUTED, UNKNOWN, Counterexample, Verdict
+from commute.wording import assumed_in_words, sizes_in_words
 
 if TYPE_CHECKING:
+    from commute.lowering.finite_masks import Masks
     from commute.vacuity import Guarded
 
 _SIGNS = {"positive": POS, "nonnegative": POS | NIL, "nonzero": POS | NEG}
@@ -38,66 +39,22 @@ def prove(
     sizes: Mapping[str, int] | None = None,
     assume: Mapping[str, Any] | None = None,
     timeout: float = 30.0,
+    ignore_undefined: bool = False,
+    assume_masks: bool = False,
 ) -> Verdict:
     """Whether two Torch programs are equal over the reals, with a certificate or a counterexample.
 
     `sizes` fixes size symbols, `assume` restricts arguments ("positive", "nonnegative", "nonzero" or (low, high)), `timeout`
-    is in seconds.  Raises UsageError where the input can't be used: annotations, shapes, a program that raises.
+    is in seconds.
+    `ignore_undefined` accepts a candidate without a value where the reference has one, `assume_masks` reads numbers up to -1e4
+    in masks as minus infinity.  Raises UsageError where the input can't be used: annotations, shapes, a program that raises.
     """
-    question = _Question(reference, candidate, dict(sizes or {}), dict(assume or {}), timeout)
+    question = _Question(reference, candidate, dict(sizes or {}), dict(assume or {}), timeout, ignore_undefined, assume_masks)
     try:
         with alarm(max(0.9 * timeout, timeout - 1.0)):
             return question.verdict()
     except OutOfTime:
         return question.unknown(f"the time of {timeout:g} s is spent")
-
-
-def recheck_file(path: str | FilePath) -> Checked:
-    """What the trusted checker says of a certificate in a file; UsageError where the file is none."""
-    try:
-        text = FilePath(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(messages.unreadable(str(path), error)) from None
-    try:
-        with deep_recursion():
-            return check_text(text)
-    except Foreign as error:
-        raise UsageError(messages.foreign_certificate(str(path), str(error))) from None
-
-
-def relift_file(path: str | FilePath, programs: Sequence[Callable[..., Any]]) -> str:
-    """Why a certificate is not about these two programs as they are now, or "" where lifting them gives its very terms.
-
-    Raises UsageError where the file is no certificate or the programs can't be lifted.
-    """
-    from commute.lowering.lift_torch import lift
-    from commute.lowering.registry import Unsupported
-
-    data = json.loads(FilePath(path).read_text(encoding="utf-8"))
-    about = data["claim"]
-    try:
-        with deep_recursion():
-            terms = decode(data["terms"])
-            lifted = lift(programs, sizes=about.get("fixed"), assume=_assumed(about.get("assume", {})))
-    except Unsupported as error:
-        raise UsageError(messages.one_line(error)) from None
-    claimed = [[(terms[a], terms[b]) for a, b in case["goals"]] for case in data["paths"]]
-    if claimed == [path_goals(each) for each in lifted.paths]:
-        return ""
-    changed = [n for n, a, b in zip(("reference", "candidate"), about["source"], lifted.source, strict=True) if a != b]
-    return f"lifting gives other terms than the certificate's ({' and '.join(changed) or 'no source text'} changed since)"
-
-
-def path_goals(path: Any) -> list[tuple[Term, Term]]:
-    """The pairs of terms that have to be equal on one path of a lifted pair of programs."""
-    first, second = path.programs
-    outputs = zip(first.outputs, second.outputs, strict=True)
-    return [(a.term, b.term) for x, y in outputs for a, b in zip(x.blocks, y.blocks, strict=True)]
-
-
-def _assumed(assume: Mapping[str, Any]) -> dict[str, Any]:
-    """Assumptions as JSON gives them back: pairs are lists there."""
-    return {name: tuple(said) if isinstance(said, list) else said for name, said in assume.items()}
 
 
 class _Question:
@@ -110,6 +67,8 @@ class _Question:
         sizes: dict[str, int],
         assume: dict[str, Any],
         timeout: float,
+        ignore_undefined: bool,
+        assume_masks: bool,
     ):
         self.programs = (reference, candidate)
         self.sizes, self.assume = sizes, assume
@@ -117,6 +76,9 @@ class _Question:
         self.deadline = self.started + timeout
         self.timeout = timeout
         self.reasons: list[str] = []
+        self.ignore_undefined, self.assume_masks = ignore_undefined, assume_masks
+        self.masks: Masks | None = None
+        self.silent: list[str] = []
         self.hint: tuple[Any, Any, Any] | None = None
         self.ran: str | None = None
 
@@ -144,7 +106,14 @@ class _Question:
         except RecursionError:
             return self.unknown("a program nested too deeply to lift")
         self.given = {name: mask for name, said in self.assume.items() if (mask := _signs(said)) != ALL}
+        self.paths = self.lifted.paths
+        return self._raises() or self._judged()
+
+    def _judged(self) -> Verdict:
+        """The answer about programs that are lifted, and of which none but the reference raises."""
         proof = self._prove(saturate=False, seconds=min(4.0, self.left(0.5)))
+        if not proof and self.assume_masks and self._read_masks():
+            proof = self._prove(saturate=False, seconds=min(4.0, self.left(0.5)))
         if proof:
             return self._proved(proof)
         found = self._refute(min(6.0, self.left(0.5)))
@@ -161,8 +130,40 @@ class _Question:
     # --- proving -----------------------------------------------------------------------------------------------------
 
     def _prove(self, *, saturate: bool, seconds: float, earlier: Proof | None = None) -> Proof:
-        cases = [(" and ".join(path.conditions), path_goals(path)) for path in self.lifted.paths]
-        return prove_cases(cases, self.given, self._claim(), seconds=seconds, saturate=saturate, earlier=earlier)
+        proof = prove_cases(
+            self._cases(self.paths, self.masks), self.given, self._claim(), seconds=seconds, saturate=saturate, earlier=earlier,
+            wheres=self._wheres(),
+        )  # fmt: skip
+        if proof and proof.where in WHERE_BOTH and not self.ignore_undefined:
+            left = unmet(self._goals(), proof, self._facts())
+            if not only_masked_rows(left, self._facts()):
+                return Proof(reasons=[f"the candidate may be undefined where the reference is defined: {left[0]}"], joined=True)
+        return proof
+
+    @staticmethod
+    def _cases(paths: Sequence[Any], masks: Masks | None) -> list[tuple[str, list[Goal]]]:
+        assumed = [str(masks)] if masks else []
+        return [(" and ".join([*path.conditions, *assumed]), path_goals(path)) for path in paths]
+
+    def _wheres(self) -> tuple[str, ...]:
+        """Where equality is worth having; one who assumes that no row is fully masked needs it nowhere else."""
+        return (*STRICT, *WHERE_BOTH) if self.ignore_undefined or self.masks else STRICT
+
+    def _goals(self) -> list[Goal]:
+        return [goal for path in self.paths for goal in path_goals(path)]
+
+    def _facts(self) -> Facts:
+        return Facts(self.given)
+
+    def _read_masks(self) -> bool:
+        """Go on with numbers in masks as minus infinity, where there are any."""
+        from commute.lowering.finite_masks import Masks
+
+        masks = Masks()
+        paths = masks.paths(self.lifted.paths)
+        if masks.numbers:
+            self.masks, self.paths = masks, paths
+        return self.masks is not None
 
     def _claim(self) -> dict[str, Any]:
         return {
@@ -172,33 +173,33 @@ class _Question:
             "source": list(self.lifted.source),
             "fixed": dict(self.sizes),
             "assume": {name: list(said) if isinstance(said, tuple) else said for name, said in self.assume.items()},
+            "masks": self.masks is not None,
         }
 
     def _proved(self, proof: Proof) -> Verdict:
         problem = self._untied()
-        if problem:
-            return self.unknown(problem)
+        if problem is not None:
+            return problem
         assert proof.checked is not None
         from commute.vacuity import guard_proof
 
-        guarded = guard_proof(self.lifted.paths, proof, self._prove_mutant, self.assume, self._allowance())
+        guarded = guard_proof(self.paths, proof, self._prove_mutant, self.assume, self._allowance())
         if guarded.dead:
             return self.unknown(guarded.dead)
-        assumptions = list(self._assumptions())
-        if proof.where != EVERYWHERE:
-            assumptions.append(f"equal {proof.where}")
         return self._verdict(
             PROVED,
             certificate=proof.certificate,
             axioms=proof.checked.axioms,
             laws=proof.checked.laws,
             steps=tuple(str(s) for s in proof.steps),
-            assumptions=(*assumptions, *self._untried(guarded)),
+            assumptions=(*self._assumptions(), *self._untried(guarded)),
             vacuity=str(guarded),
+            where=proof.where if proof.where != EVERYWHERE else "",
+            undefined=undefined_in_words(self._goals(), proof, self._facts()),
         )
 
     def _prove_mutant(self, cases: Any, *, seconds: float, ways: Any) -> Proof:
-        return prove_cases(cases, self.given, self._claim(), seconds=seconds, saturate=False, ways=ways)
+        return prove_cases(cases, self.given, self._claim(), seconds=seconds, saturate=False, ways=ways, wheres=self._wheres())
 
     def _allowance(self) -> float:
         from commute.vacuity import allowance
@@ -212,8 +213,8 @@ class _Question:
 
         return () if guarded.told else (NONE_TOLD,)
 
-    def _untied(self) -> str:
-        """Why the lifted terms are not what was run, or nothing where they agree with it (SOUNDNESS 14)."""
+    def _untied(self) -> Verdict | None:
+        """The verdict where the lifted terms are not what was run; None where they agree with it (SOUNDNESS 14)."""
         from commute.verify.numeric import agrees_with_lift
 
         rows = 0
@@ -224,44 +225,70 @@ class _Question:
                     function, [w.term for w in wholes], [w.axes for w in wholes], path.inputs, path.symbols,
                     assume=self.assume, constraints=path.holds,
                 )  # fmt: skip
+                if check.raises:
+                    return self._raising(path) or self.unknown(f"{program.name} raises {check.reason}")
                 if not check:
-                    return f"internal: the terms lifted from {program.name} are not what it computes: {check.reason}"
+                    what = f"the terms lifted from {program.name} are not what it computes"
+                    return self.unknown(f"internal: {what}: {check.reason}")
                 rows += len(check.rows)
         self.ran = f"both in Torch on the CPU, float64, at {rows} rows of sizes: each agrees with its lifted terms"
-        return ""
+        return None
+
+    # --- what raises -------------------------------------------------------------------------------------------------
+
+    def _raises(self) -> Verdict | None:
+        """The verdict where the candidate raises at sizes at which the reference gives a number."""
+        for path, text in self.lifted.raising:
+            found, alive = raising(path, self.lifted.callables, self.assume)
+            where = " and ".join(path.conditions)
+            if found is not None:
+                return self._refuted(with_fixed(found, path))
+            if alive:
+                return self.unknown(f"{text} where {where}, and the reference runs there")
+            self.silent.append(f"{where}: {text}, and no number of the reference was seen there")
+        return None
+
+    def _raising(self, path: Any) -> Verdict | None:
+        found, _ = raising(path, self.lifted.callables, self.assume)
+        return None if found is None else self._refuted(with_fixed(found, path))
 
     # --- refuting ----------------------------------------------------------------------------------------------------
 
     def _refute(self, seconds: float, hint: tuple[Any, Any, Any] | None = None) -> Verdict | None:
         """A counterexample; `hint` is a path, sizes and inputs at which exact values differed."""
-        from commute.verify.refute import refute
+        found = search(
+            self.paths, self.lifted.callables, self.assume, seconds, hint=hint, undefined=not self.ignore_undefined
+        )
+        if found is None:
+            return None
+        except_ = self._except(found[1], found[0].output or 0) if not isfinite(found[0].candidate) else ""
+        return self._refuted(found[0], "; ".join(text for text in (except_, self._under_masks()) if text))
 
-        paths = self.lifted.paths if hint is None else (hint[0],)
-        for path in paths:
-            first, second = path.programs
-            pairs = zip(first.outputs, second.outputs, strict=True)
-            terms = [(a.whole.term, b.whole.term) for a, b in pairs]
-            reference, candidate = self.lifted.callables
-            found = refute(
-                reference, candidate, path.inputs, path.symbols, assume=self.assume, terms=terms,
-                budget_seconds=seconds / len(paths), constraints=path.holds, hints=[hint[1:]] if hint else (),
-            )  # fmt: skip
-            if found is not None:
-                self.ran = "both in Torch on the CPU, float64, at the input that tells them apart"
-                return self._verdict(REFUTED, counterexample=self._with_fixed(found, path))
-        return None
+    def _refuted(self, found: Counterexample, reason: str = "") -> Verdict:
+        self.ran = "both in Torch on the CPU, float64, at the input that tells them apart"
+        return self._verdict(REFUTED, counterexample=found, reason=reason)
 
-    @staticmethod
-    def _with_fixed(found: Counterexample, path: Any) -> Counterexample:
-        """The counterexample with the sizes that the path itself fixes."""
-        fixed = {name: size.at(found.sizes) for name, size in path.fixed.items()}
-        return replace(found, sizes={**found.sizes, **fixed})
+    def _except(self, path: Any = None, number: int = 0) -> str:
+        """Where alone the candidate differs, by having no value; "" where that isn't proved.  `path`: a value is said too."""
+        cases = self._cases(self.paths, self.masks)
+        proof = prove_cases(
+            cases, self.given, self._claim(), seconds=min(2.0, self.left(0.5)), saturate=False, wheres=WHERE_BOTH
+        )
+        return except_where(self._goals(), proof, self._facts(), path, number, self.assume) if proof else ""
+
+    def _under_masks(self) -> str:
+        """What --assume-masks would give, where that is a proof; "" elsewhere."""
+        if self.masks or self.assume_masks or not self._read_masks():
+            return ""
+        proof = self._prove(saturate=False, seconds=min(3.0, self.left(0.5)))
+        masks, self.masks, self.paths = self.masks, None, self.lifted.paths
+        return f"with --assume-masks: PROVED under {masks.assumption}" if proof and masks else ""
 
     # --- checking ----------------------------------------------------------------------------------------------------
 
     def _checked(self) -> Verdict | None:
         claims: list[str] = []
-        for path in self.lifted.paths:
+        for path in self.paths:
             first, second = path.programs
             wholes = [(a.whole, b.whole) for a, b in zip(first.outputs, second.outputs, strict=True)]
             result = self._compared(
@@ -274,11 +301,11 @@ class _Question:
                 return None
             claims.append(result.claim)
         problem = self._untied()
-        if problem:
-            return self.unknown(problem)
+        if problem is not None:
+            return problem
         from commute.vacuity import guard_values
 
-        guarded = guard_values(self.lifted.paths, self._compared, self.assume, self._allowance())
+        guarded = guard_values(self.paths, self._compared, self.assume, self._allowance())
         if guarded.dead:
             return self.unknown(guarded.dead)
         assumptions = (*self._assumptions(), *self._untried(guarded))
@@ -311,25 +338,15 @@ class _Question:
         reasons = dict.fromkeys([*self.reasons, *proof.reasons])
         if self.left() < 0.05 * self.timeout:
             reasons = {f"the time of {self.timeout:g} s is spent": None, **reasons}
-        return "neither proved nor refuted: " + "; ".join(reasons)
+        first = [text for text in (self._except() if proof.joined else "", self._under_masks()) if text]
+        return "; ".join([*first, "neither proved nor refuted", *reasons]).replace("refuted; ", "refuted: ", 1)
 
     def _sizes(self) -> dict[str, int | str]:
-        sizes: dict[str, int | str] = {}
-        for path in self.lifted.paths:
-            for symbol in path.symbols:
-                sizes.setdefault(symbol, ANY)
-        for name, size in self.lifted.sizes.items():
-            constant = Size.of(size).constant
-            if constant is not None:
-                sizes[name] = constant
-            elif size != Size.symbol(name):
-                sizes[name] = f"= {size} for any {', '.join(sorted(size.symbols))}"
-        return sizes | self.sizes
+        return sizes_in_words(self.lifted, self.sizes)
 
     def _assumptions(self) -> tuple[str, ...]:
-        said = [f"{n} is {a if isinstance(a, str) else f'in {a[0]} .. {a[1]}'}" for n, a in self.assume.items()]
-        said += [f"nothing is said where {each}" for each in self.lifted.excluded]
-        return tuple(said)
+        said = assumed_in_words(self.assume, (*self.lifted.excluded, *self.silent))
+        return (*said, str(self.masks)) if self.masks else said
 
 
 def _signs(said: Any) -> int:

@@ -174,7 +174,8 @@ class _Question:
             if verdict.kind not in (PROVED, CHECKED):
                 return self.undecided(each, verdict)
             kinds.add(verdict.kind)
-            told = [*verdict.assumptions, *([verdict.reason] if verdict.kind == CHECKED else [])]
+            where = [f"equal {verdict.where}"] if verdict.where else []
+            told = [*where, *verdict.assumptions, *([verdict.reason] if verdict.kind == CHECKED else [])]
             conditions += [*each.conditions, *(spoken(t, shapes.words) for t in told)]
         kind = CHECKED if CHECKED in kinds else PROVED
         return self.made(kind, condition="; ".join(dict.fromkeys(conditions)))

@@ -51,6 +51,7 @@ def lift(
     bounds = {s.name: b for s in arguments.specs if (b := assumed_bound(s, assume)) is not None}
     paths: list[Path] = []
     excluded: list[str] = []
+    raising: list[tuple[Path, str]] = []
     layouts: list[Layouts] = []
     constants: dict[float, Reading] = {}
     waiting = [Facts()]
@@ -58,8 +59,8 @@ def lift(
     while waiting:
         facts = waiting.pop()
         followed += 1
+        run = _Run(arguments, facts, bounds)
         try:
-            run = _Run(arguments, facts, bounds)
             path = run.lift(assume)
         except Fork as fork:
             waiting += reversed(facts.branches(fork.question))
@@ -69,15 +70,21 @@ def lift(
         except _Excluded as out:
             excluded.append(f"{' and '.join(facts.words)}: {out}")
             continue
+        except _Raises as out:
+            raising.append((run.bare(), str(out)))
+            continue
         constants |= run.constants
         layouts.append(run.layouts)
         paths.append(path)
     if not paths:
-        raise UsageError(excluded[0])
+        raise UsageError((excluded or [f"{text} where {' and '.join(path.conditions)}" for path, text in raising])[0])
     paths.sort(key=lambda p: -len(p.symbols))
     callables = tuple(_runner(b) for b in arguments.bindings)
     source = tuple(digest_of(f) for f in functions)
-    return Lifted(tuple(paths), arguments.sizes, tuple(excluded), tuple(constants.values()), callables, source, tuple(layouts))
+    return Lifted(
+        tuple(paths), arguments.sizes, tuple(excluded), tuple(constants.values()), callables, source, tuple(layouts),
+        tuple(raising),
+    )  # fmt: skip
 
 
 def lift_one(function: Callable[..., Any], sizes: Mapping[str, int] | None = None) -> Lifted:
@@ -94,6 +101,10 @@ def _known_arguments(arguments: Arguments, assume: Mapping[str, Any] | None) -> 
 
 class _Excluded(Exception):
     """The reference itself raises on this path, so nothing is asked of the candidate there."""
+
+
+class _Raises(Exception):
+    """A candidate raises on this path, where the reference doesn't."""
 
 
 class _Run:
@@ -120,6 +131,10 @@ class _Run:
         programs = tuple(Program(n, tuple(self._output(a) for a in arrays)) for n, arrays in zip(names, traced, strict=True))
         inputs = tuple(self._spec(s) for s in self.arguments.specs)
         return Path(self.facts.words, self.facts.fixed, self.facts, inputs, programs)
+
+    def bare(self) -> Path:
+        """The path without its programs."""
+        return Path(self.facts.words, self.facts.fixed, self.facts, tuple(map(self._spec, self.arguments.specs)), ())
 
     def _spec(self, spec: InputSpec) -> InputSpec:
         shape = tuple(s.put(self.facts.fixed) for s in spec.shape)
@@ -178,14 +193,14 @@ class _Run:
             return Unsupported(f"{name} runs in Torch, but not on symbolic sizes: {text}", line)
         if self.facts.words and place == 0:
             return _Excluded(f"{name} raises {real[0]}")
-        where = f" where {' and '.join(self.facts.words)}" if self.facts.words else ""
         hint = f" ({error.text})" if isinstance(error, Unusable) else ""
-        return UsageError(f"{real[1] or line or name}: {name} raises {real[0]}{hint}{where}")
+        text = f"{name} raises {real[0]}{hint}"
+        return _Raises(text) if self.facts.words else UsageError(f"{real[1] or line or name}: {text}")
 
     def _on_real_tensors(self, binding: Binding) -> tuple[str, str | None] | None:
         """What the program raises on ones of small sizes, and where; None where it runs at every row tried."""
-        specs = tuple(self._spec(s) for s in self.arguments.specs)
-        path = Path((), {}, self.facts, specs, ())
+        path = self.bare()
+        specs = path.inputs
         for sizes in size_rows(path.symbols, specs, constraints=path.holds, count=5):
             found = [self._raised(binding, specs, sizes, dtype) for dtype in (torch.float32, torch.float64)]
             if None not in found:

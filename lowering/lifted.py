@@ -85,7 +85,11 @@ class Path:
 
 @dataclass(frozen=True)
 class Lifted:
-    """Programs lifted together: one `Path` for each way that their questions about sizes can be answered."""
+    """Programs lifted together: one `Path` for each way that their questions about sizes can be answered.
+
+    `excluded` says where the reference raises, `raising` where another program does: the path without programs, and what it
+    raises.
+    """
 
     paths: tuple[Path, ...]
     sizes: dict[str, Size]
@@ -94,6 +98,7 @@ class Lifted:
     callables: tuple[Callable[..., tuple[torch.Tensor, ...]], ...]
     source: tuple[str, ...]
     layouts: tuple[Layouts, ...] = field(repr=False, default=())
+    raising: tuple[tuple[Path, str], ...] = ()
 
     @property
     def programs(self) -> tuple[Program, ...]:

@@ -13,8 +13,9 @@ from commute.lowering.active import Symbolic, active, divided, whole
 from commute.lowering.paths import Question
 from commute.lowering.registry import Unsupported
 from commute.theory.axes import Size
+from commute.theory.index import as_size
 from commute.theory.ops import add, exp, log, mul, recip, sqrt, unary
-from commute.theory.terms import Term, const, size_value
+from commute.theory.terms import INT, Term, const, size_value
 
 
 class SymReal(Symbolic):
@@ -37,7 +38,7 @@ class SymReal(Symbolic):
     @staticmethod
     def ratio(over: Size, under: Size) -> SymReal:
         """The quotient of two sizes."""
-        if not under.terms:
+        if active().ask(Question("zero", under, f"{under} = 0", f"{under} != 0")):
             raise ZeroDivisionError("division by zero")
         whole = over.divided_by(under)
         if whole is not None:
@@ -77,10 +78,10 @@ class SymReal(Symbolic):
         return SymReal(_times(const(-1), self.term))
 
     def __truediv__(self, other: Any) -> Any:
-        return self._with(other, lambda a, b: _times(a, inverse(b)))
+        return self._with(other, lambda a, b: _times(a, _divisor(b)))
 
     def __rtruediv__(self, other: Any) -> Any:
-        return self._with(other, lambda a, b: _times(a, inverse(b)), swap=True)
+        return self._with(other, lambda a, b: _times(a, _divisor(b)), swap=True)
 
     def __pow__(self, other: Any) -> Any:
         return self._with(other, power)
@@ -157,6 +158,33 @@ def _positive(value: SymReal) -> bool:
     return value.quotient is not None and value.quotient[1].provably_positive()
 
 
+def _divisor(term: Term) -> Term:
+    """1 / term; where a size in the term makes it 0, Python raises, and that is a path of its own."""
+    factors = [term]
+    while factors:
+        top = factors.pop()
+        if top.op in ("mul", "sqrt", "abs"):
+            factors += top.args
+        elif (size := _size(top)) is not None and active().ask(Question("zero", size, f"{size} = 0", f"{size} != 0")):
+            raise ZeroDivisionError("float division by zero")
+    return inverse(term)
+
+
+def _size(term: Term) -> Size | None:
+    """The size that a term is, where it is one."""
+    return as_size(term) if term.sort == INT else None
+
+
+def _at_least(term: Term, least: int) -> Term:
+    """The term as an argument of a function of the math module, which raises below `least`."""
+    size = _size(term)
+    if size is None:
+        return term
+    if not active().ask(Question("nonnegative", size - least, f"{size} >= {least}", f"{size} < {least}")):
+        raise ValueError("math domain error")
+    return term
+
+
 def _plus(a: Term, b: Term) -> Term:
     if a.op == "const" and b.op == "const":
         return const(a.attrs[0] + b.attrs[0])
@@ -193,11 +221,11 @@ def power(base: Term, exponent: Term) -> Term:
 def on_reals(name: str) -> Callable[[SymReal], SymReal]:
     """A function of the math module on a symbolic real."""
     table: dict[str, Callable[[Term], Term]] = {
-        "sqrt": sqrt,
+        "sqrt": lambda t: sqrt(_at_least(t, 0)),
         "exp": exp,
-        "log": log,
-        "log2": lambda t: mul(log(t), recip(log(const(2)))),
-        "log10": lambda t: mul(log(t), recip(log(const(10)))),
+        "log": lambda t: log(_at_least(t, 1)),
+        "log2": lambda t: mul(log(_at_least(t, 1)), recip(log(const(2)))),
+        "log10": lambda t: mul(log(_at_least(t, 1)), recip(log(const(10)))),
         "log1p": lambda t: log(_plus(const(1), t)),
         "tanh": lambda t: unary("tanh", t),
         "sin": lambda t: unary("sin", t),

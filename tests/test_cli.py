@@ -114,12 +114,14 @@ def test_the_exit_code_is_the_verdict(here, capsys, proving, code: int, verdict:
 
 def test_options_reach_the_prover(here, capsys, proving) -> None:
     proving.answer = VERDICTS[0][1]
-    options = "--size n=4 --size d=8 --assume x=positive --assume y=0,n --timeout 2.5".split()
+    options = "--size n=4 --size d=8 --assume x=positive --assume y=0,n --timeout 2.5 --assume-masks".split()
     assert answer(capsys, "prove", *PAIR, *options)[0] == 0
     assert proving.asked == {
         "sizes": {"n": 4, "d": 8},
         "assume": {"x": "positive", "y": (0.0, "n")},
         "timeout": 2.5,
+        "ignore_undefined": False,
+        "assume_masks": True,
     }
 
 

@@ -276,7 +276,6 @@ TOGETHER: list[tuple[Callable[..., Any], Callable[..., Any], str]] = [
     (identity, of_three, 'x is "b n" in identity, x is "b n d" in of_three: the numbers of axes differ'),
     (identity, with_more, "identity takes (x) and with_more takes (x, y)"),
     (fixed_3, fixed_4, 'x is "b 3" in fixed_3, x is "b 4" in fixed_4: 3 and 4 can\'t be one size'),
-    (identity, raises_when_short, "raises_when_short raises ValueError: too short where n = 1"),
 ]
 
 
@@ -292,6 +291,18 @@ def test_what_the_reference_refuses_is_not_asked_of_the_candidate() -> None:
     assert [p.conditions for p in lifted.paths] == [("n >= 3",)]
     assert len(lifted.excluded) == 2
     assert "too short" in lifted.excluded[0]
+
+
+def test_what_the_candidate_alone_refuses_is_kept_apart() -> None:
+    lifted = lift([identity, raises_when_short])
+    assert [p.conditions for p in lifted.paths] == [("n >= 3",)] and not lifted.excluded
+    said = {" and ".join(path.conditions): text for path, text in lifted.raising}
+    assert said == dict.fromkeys(("n = 1", "n = 2"), "raises_when_short raises ValueError: too short")
+
+
+def test_a_program_that_never_runs_is_unusable() -> None:
+    with pytest.raises(UsageError, match="raises ValueError: too short"):
+        lift([identity, raises_when_short], sizes={"n": 2})
 
 
 def test_sizes_and_assumptions_name_what_is_there() -> None:

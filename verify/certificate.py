@@ -34,6 +34,7 @@ PATIENCE = 60.0
 """Seconds after which a certificate is rejected for what it costs."""
 
 EVERYWHERE, WHERE_DEFINED = "everywhere", "where every output of the reference is defined"
+EACH_DEFINED, BOTH_DEFINED = "at each output where both are defined", "where every output of both is defined"
 
 
 class Rejected(Exception):
@@ -146,7 +147,7 @@ def _check(data: Mapping[str, Any], deadline: float) -> Checked:
         raise Rejected(f"its entries are {', '.join(sorted(data))}")
     if digest(data) != data["digest"]:
         raise Rejected("its digest isn't that of its text: it was changed after it was written")
-    if data["where"] not in (EVERYWHERE, WHERE_DEFINED):
+    if data["where"] not in (EVERYWHERE, WHERE_DEFINED, EACH_DEFINED, BOTH_DEFINED):
         raise Rejected(f"it claims equality {data['where']!r}")
     axioms = _check_laws(data["laws"])
     terms = decode(data["terms"])
@@ -204,8 +205,8 @@ def _check_path(
     goals = [(_at(terms, a), _at(terms, b)) for a, b in path["goals"]]
     if path["ends"] != _ends(goals):
         raise Rejected("its ends aren't those that it names")
-    owed = [o for a, _ in goals for o in obligations(a, facts)]
-    granted = [o for o in owed if not o.guards] if where == WHERE_DEFINED else []
+    owed = [o for ends in goals for t in ends[: 1 + (where == BOTH_DEFINED)] for o in obligations(t, facts)]
+    granted = [o for o in owed if not o.guards] if where in (WHERE_DEFINED, BOTH_DEFINED) else []
     closure = Closure()
     used: set[str] = set()
     for number, step in enumerate(path["steps"]):
@@ -226,7 +227,8 @@ def _check_path(
             raise Rejected(f"its steps don't join the ends: {a} and {b}")
     read |= {t.attrs[0] for t in postorder(*(t for goal in goals for t in goal)) if t.op == "input"}
     _check_sense(closure, facts)
-    _check_definedness(goals, owed, facts, closure, where)
+    if where in (EVERYWHERE, WHERE_DEFINED):
+        _check_definedness(goals, owed, facts, closure, where)
     return used
 
 
@@ -287,7 +289,7 @@ def _check_step(
 def _check_condition(
     predicate: str, term: Term, witness: Term, facts: Facts, closure: Closure, granted: list[Obligation]
 ) -> None:
-    """The witness is equal to the term by earlier steps, and shows the predicate or is one that the reference owes."""
+    """The witness is equal to the term by earlier steps, and shows the predicate or is one that what is defined owes."""
     closure.add(term)
     closure.add(witness)
     if not closure.equal(term, witness):

@@ -27,6 +27,9 @@ __all__ = ["KINDS", "Failure", "LiftCheck", "agrees_with_lift", "draw_inputs", "
 
 Function = Callable[..., Any]
 
+PRECISIONS = (torch.float64, torch.float32)
+"""A program that raises in both of these doesn't raise for want of a dtype."""
+
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _CASTS = {torch.Tensor.float, torch.Tensor.double, torch.Tensor.half, torch.Tensor.bfloat16}
 
@@ -95,6 +98,17 @@ def run(
     return [p if isinstance(p, torch.Tensor) else torch.tensor(p) for p in parts]
 
 
+def raised(function: Function, specs: Sequence[InputSpec], inputs: Mapping[str, Array], dtype: torch.dtype) -> str:
+    """What a function raises at these inputs as it stands, nothing of Torch being changed, in one line; "" where it runs."""
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            function(**to_torch(specs, inputs, dtype))
+    except Exception as error:
+        return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    return ""
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Torch on one thread: the tensors that are tried are small, and on a busy machine threads wait for one another."""
@@ -132,11 +146,12 @@ def error_estimate(
 
 @dataclass(frozen=True)
 class LiftCheck:
-    """Whether lifted terms and their function agree, at which rows of sizes, and if not, where."""
+    """Whether lifted terms and their function agree, at which rows of sizes, and if not, where; `raises`: it doesn't run."""
 
     agrees: bool
     reason: str
     rows: tuple[Mapping[str, int], ...]
+    raises: bool = False
 
     def __bool__(self) -> bool:
         return self.agrees
@@ -178,7 +193,7 @@ def agrees_with_lift(
             inputs = draw_inputs(specs, row, kind, rng, assume)
             got = run(function, specs, inputs)
             if isinstance(got, Failure):
-                return LiftCheck(False, f"the function raises at {_words(row)}: {got.text}", tuple(used))
+                return LiftCheck(False, f"{got.text} at {_words(row)}", tuple(used), raises=True)
             try:
                 lifted = evaluate(terms, row, inputs, axes, strict=True)
             except (BudgetExceeded, Unsupported) as error:

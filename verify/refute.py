@@ -19,7 +19,7 @@ from commute.theory.terms import Term
 from commute.verify.ball import confirm_difference, confirm_undefined
 from commute.verify.coverage import marks
 from commute.verify.draws import KINDS, Array, draw_inputs, plain
-from commute.verify.inputs import STATE, Assume, InputSpec, size_rows
+from commute.verify.inputs import SCALAR, STATE, Assume, InputSpec, size_rows
 from commute.verify.numeric import Failure, Result, as_array, error_estimate, run
 from commute.verify.shrink import shrink_sizes, shrink_values
 from commute.verify.verdict import Counterexample, Input
@@ -87,24 +87,25 @@ def refute(
     constraints: Callable[[Sizes], bool] | None = None,
     seed: int = 0,
     hints: Sequence[tuple[Sizes, Inputs]] = (),
+    undefined: bool = True,
 ) -> Counterexample | None:
     """An input, shrunk, at which the candidate's result differs from the reference's, or None.
 
     `terms` are (reference, candidate) pairs, one a result; `hints` are sizes and inputs to try first.  Where the reference
     is NaN or infinite nothing is compared.  A candidate that is NaN where the reference is a number comes back only if no
-    other difference is found: its `candidate` value is NaN.
+    other difference is found, and with `undefined`: its `candidate` value is NaN.
     """
     question = Question(reference_fn, candidate_fn, specs, symbols, assume, fixed_sizes, terms, constraints, seed)
     question.deadline = time.monotonic() + budget_seconds
-    undefined: tuple[Sizes, Inputs, Difference] | None = None
+    without: tuple[Sizes, Inputs, Difference] | None = None
     for sizes, inputs in chain(hints, _trials(question)):
         found = compare(question, inputs)
-        if found is None or (found.undefined and undefined) or not question.confirmed(found, sizes, inputs):
+        if found is None or (found.undefined and (without or not undefined)) or not question.confirmed(found, sizes, inputs):
             continue
         if not found.undefined:
             return _smallest(question, sizes, inputs, found)
-        undefined = (sizes, inputs, found)
-    return _smallest(question, *undefined) if undefined else None
+        without = (sizes, inputs, found)
+    return _smallest(question, *without) if without else None
 
 
 def _trials(question: Question) -> Iterator[tuple[dict[str, int], Inputs]]:
@@ -191,7 +192,7 @@ def _smallest(question: Question, sizes: Sizes, inputs: Inputs, found: Differenc
     sizes, inputs = shrink_sizes(question, sizes, inputs, differs)
     inputs = shrink_values(question, sizes, inputs, differs)
     last = compare(question, inputs) or found
-    shown = {s.name: Input(plain(s, inputs[s.name]), "" if s.passing == "scalar" else _dtype(s)) for s in question.specs}
+    shown = {s.name: Input(plain(s, inputs[s.name]), dtype_of(s)) for s in question.specs}
     states = {s.name for s in question.specs if s.passing == STATE}
     return Counterexample(
         sizes={s: sizes[s] for s in question.symbols},
@@ -204,5 +205,6 @@ def _smallest(question: Question, sizes: Sizes, inputs: Inputs, found: Differenc
     )
 
 
-def _dtype(spec: InputSpec) -> str:
-    return {"real": "float64", "bool": "bool"}.get(spec.sort, spec.dtype)
+def dtype_of(spec: InputSpec) -> str:
+    """Torch's name of the type in which an input is shown, empty for a plain Python value."""
+    return "" if spec.passing == SCALAR else {"real": "float64", "bool": "bool"}.get(spec.sort) or spec.dtype

@@ -51,7 +51,8 @@ class Counterexample:
 
     `sizes` gives each axis; `inputs` is in the order of the reference's arguments; `index` is the element of the
     result that differs, of result number `output` where the programs return several; `reference` and `candidate` are
-    the two values there. `parameters` are the entries of a module's state, by the name of the entry.
+    the two values there. `parameters` are the entries of a module's state, by the name of the entry; `raised` is what the
+    candidate raises there in place of a value.
     """
 
     sizes: Mapping[str, int]
@@ -61,6 +62,7 @@ class Counterexample:
     candidate: float
     output: int | None = None
     parameters: Mapping[str, Input] = field(default_factory=dict)
+    raised: str = ""
 
     def __str__(self) -> str:
         place = f"result {self.output}" if self.output is not None else "the result"
@@ -68,6 +70,8 @@ class Counterexample:
             place += f" at [{', '.join(map(str, self.index))}]"
         sizes = ", ".join(f"{axis} = {size}" for axis, size in self.sizes.items())
         head = f"with {sizes}, {place}" if sizes else place
+        if self.raised:
+            return f"{head} is {self.reference!r} by the reference, and the candidate raises {self.raised}"
         return f"{head} is {self.reference!r} by the reference and {self.candidate!r} by the candidate"
 
     def to_json(self) -> dict[str, Any]:
@@ -76,7 +80,7 @@ class Counterexample:
             "sizes": dict(self.sizes),
             "inputs": {name: _plain(each.values) for name, each in {**self.inputs, **self.parameters}.items()},
             "reference": _plain(self.reference),
-            "candidate": _plain(self.candidate),
+            "candidate": f"raises {self.raised}" if self.raised else _plain(self.candidate),
         }
 
     def snippet(self, reference: tuple[str, str], candidate: tuple[str, str]) -> str:
@@ -127,6 +131,8 @@ class Verdict:
     `steps` readable lines of the proof, `certificate` what `commute recheck` reads. `assumptions` are what the claim
     rests on besides the axioms, `constants` readings of floats that were guessed. `rounding` and `ran` are the two
     other columns, in words; None means that nothing is claimed. `vacuity` says how the prover fared on wrong programs.
+    `where` says at which outputs a proof claims equality, empty for all of them; `undefined` names inputs at which a program
+    has no value.
     """
 
     kind: str
@@ -143,6 +149,8 @@ class Verdict:
     ran: str | None = None
     constants: tuple[str, ...] = ()
     vacuity: str = ""
+    where: str = ""
+    undefined: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in EXIT_CODES:
@@ -172,15 +180,18 @@ class Verdict:
             "reason": self.reason,
             "counterexample": self.counterexample and self.counterexample.to_json(),
             "assumptions": list(self.assumptions),
+            "where": self.where,
+            "undefined": list(self.undefined),
         }
 
     def __str__(self) -> str:
         rows = [("equal", self._equal())]
         rows += [("rounding", self.rounding or "not judged"), ("ran", self.ran or "not run")]
         rows += [(name, ", ".join(texts)) for name, texts in (("axioms", self.axioms), ("laws", self.laws)) if texts]
+        rows += [("undefined", text) for text in self.undefined]
         rows += [("assumed", text) for text in self.assumptions]
         rows += [("constant", text) for text in self.constants]
-        return "\n".join([f"{self.kind} in {self.seconds:.2f} s", *(f"  {name:<8}  {text}" for name, text in rows)])
+        return "\n".join([f"{self.kind} in {self.seconds:.2f} s", *(f"  {name:<9} {text}" for name, text in rows)])
 
     def explain(self) -> str:
         """The verdict with the whole proof, step by step, or with the input at which the programs differ."""
@@ -196,7 +207,8 @@ class Verdict:
     def _equal(self) -> str:
         """The first column: what is claimed about equality over the reals."""
         if self.kind == PROVED:
-            return f"over the reals, by a certificate, {describe_sizes(self.sizes)}"
+            where = f", {self.where}" if self.where else ""
+            return f"over the reals, by a certificate, {describe_sizes(self.sizes)}{where}"
         if self.kind == CHECKED:
             surely = f"; {self.reason}" if self.reason else ""
             return f"on exact random values, {describe_sizes(self.sizes)}{surely}"
