@@ -34,7 +34,8 @@ from commute.theory.ops import (
 )
 from commute.theory.terms import INT, NINF, ONE, ZERO, Term, const, fold_over, index, postorder, read, reduce, state
 from commute.verify.exact import ExactResult, check_exact
-from commute.verify.fields import Field, is_prime, square_root, tower
+from commute.verify.fields import Field
+from commute.verify.primes import is_prime, square_root, tower
 from commute.verify.inputs import Assume, InputSpec
 
 B, N, M, D, K = axis("b"), axis("n"), axis("n", 1), axis("d"), axis("k")
@@ -319,8 +320,7 @@ def test_towers_are_towers() -> None:
 
 def test_arithmetic_modulo_large_primes() -> None:
     found = [tower(1, (), False, random.Random(s)) for s in range(4)]
-    top = Field([t.primes[0] for t in found], [t.generators[0] for t in found])
-    below = Field([t.primes[1] for t in found], None)
+    top, below = Field(found, 0), Field(found, 1)
     rng = np.random.default_rng(2)
     a, b = (top.mod(rng.integers(0, 2**62, size=(4, 50))) for _ in range(2))
     for p, us, vs, products in zip(top.primes, a, b, top.mul(a, b), strict=True):

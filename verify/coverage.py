@@ -18,9 +18,9 @@ import numpy as np
 from commute.theory.index import decide
 from commute.theory.terms import BOOL, INT, Term, postorder
 from commute.verify.domains import looked_at
+from commute.verify.engine import Engine
 from commute.verify.evaluate import ordered
 from commute.verify.inputs import Limits
-from commute.verify.residues import Engine
 
 Interval = tuple[float, float]
 COMPARISONS = ("lt", "le", "eq")
@@ -44,7 +44,7 @@ class Coverage:
         for t in postorder(*terms):
             spans[t] = interval(t, [spans[a] for a in t.args], engine.sizes, limits)
             if _of_places(t):
-                self.places.setdefault(t, set()).update(np.unique(engine.values[t].astype(np.int8)).tolist())
+                self.places.setdefault(t, set()).update(np.unique(engine.truth(t).astype(np.int8)).tolist())
             if _is_branch(t) and _has_input(t):
                 went = self.ways.setdefault(t, set())
                 went |= _ways(engine, t, live[t], drop)
@@ -125,10 +125,10 @@ def _ways(engine: Engine, t: Term, live: Any, drop: Any) -> set[int]:
         signs = engine.choice.get(t)
         if signs is None:
             axes = ordered(t.free)
-            left, right = (engine.over(engine.values[a], a, axes).astype(np.int64) for a in t.args)
+            left, right = (np.asarray(engine.over(engine.values[a], a, axes), dtype=np.int64) for a in t.args)
             signs = np.sign(left - right)
     else:
-        signs = engine.values[t].astype(np.int8)
+        signs = engine.truth(t).astype(np.int8)
     return set(np.unique(_kept(signs, live, drop)).tolist())
 
 
@@ -212,21 +212,20 @@ Degree = tuple[int, int]
 def degree(reference: Term, candidate: Term, sizes: Mapping[str, int]) -> int:
     """A bound on the degree of the numerator of a difference, an exp or a stand-in counting as a variable of its own.
 
-    What stands inside exps is added, since two exponents must not coincide by chance either.
+    Two arguments of exps must not coincide by chance either: for every pair of those that one result may depend on, the
+    degree of their difference is added.  An axis that nothing sums over has one index in all that a result depends on.
     """
     found: dict[Term, Degree] = {}
-    inside = 0
+    within = {t.attrs[1] for t in postorder(reference, candidate) if t.op == "reduce"}
+    count = widest = 0
     for t in postorder(reference, candidate):
         args = [found[a] for a in t.args]
         found[t] = tuple(min(d, CAP) for d in _degree(t, args, found, sizes))  # type: ignore[assignment]
         if t.op in ("exp", "tanh", "log", "sqrt", "erf", "sin", "cos"):
-            inside = min(inside + 2 * sum(args[0]) * max(1, _elements(t, sizes)), CAP)
+            count = min(count + prod(a.size.at(sizes) for a in t.free & within), CAP)
+            widest = max(widest, 2 * sum(args[0]))
     (n1, d1), (n2, d2) = found[reference], found[candidate]
-    return max(n1 + d2, n2 + d1, 1) + inside
-
-
-def _elements(t: Term, sizes: Mapping[str, int]) -> int:
-    return prod(a.size.at(sizes) for a in t.free)
+    return max(n1 + d2, n2 + d1, 1) + widest * count * count // 2
 
 
 def _degree(t: Term, args: list[Degree], found: Mapping[Term, Degree], sizes: Mapping[str, int]) -> Degree:

@@ -1,140 +1,46 @@
-"""Towers of prime fields p0 > p1 > ..., with p_{l+1} dividing p_l - 1, and arithmetic on whole arrays modulo them.
+"""Arithmetic on whole arrays modulo a prime for each draw: one level of the towers of `primes.py`.
 
-exp of a value of level l+1 is a power of g_l, an element of order p_{l+1} modulo p_l, so exp(a + b) = exp(a) exp(b) holds
-at every level.  One tower serves one draw; a `Field` is one level of all towers, draws in the first dimension.  Primes stay
-below 2^50, so that a product is a*b - floor(a*b/p)*p in 64 bits.  Never here: terms.
+The draws are the first dimension of every array.  Primes stay below 2^49, so a product is a*b - round(a*b/p)*p in wrapping
+64 bits: the float64 quotient is off by less than 1/2 before it is rounded.  A sum of products is six float64 matrix products:
+residues moved to |r| <= 2^48 are cut into two limbs of 25 bits on the left and three of 17 bits on the right, signed, so
+a product of limbs is at most 2^24 * 2^16 and 8192 of them stay within 2^53, where float64 adds integers exactly.
+To add here: another operation that keeps to integers.  Never here: terms, shadows, what a value means.
 """
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from commute.verify.blas import matmul
+from commute.verify.blocks import BLOCK, blocks, part
+from commute.verify.primes import TOP_BITS, Tower
+
 Array = np.ndarray[Any, Any]
 
-TOP_BITS, STEP_BITS = 49, 7
-WINDOW = 8
-DEEPEST = 4
-"""The most primes below the first: how deep exps may nest."""
-
-PATIENCE = 2.0
-"""Seconds to look for one tower."""
-
-_WITNESSES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
-
-
-def is_prime(n: int) -> bool:
-    """Miller and Rabin's test, which these witnesses make exact below 2^64."""
-    for p in _WITNESSES:
-        if n % p == 0:
-            return n == p
-    odd, twos = n - 1, 0
-    while odd % 2 == 0:
-        odd, twos = odd // 2, twos + 1
-    for a in _WITNESSES:
-        x = pow(a, odd, n)
-        if x in (1, n - 1):
-            continue
-        for _ in range(twos - 1):
-            x = x * x % n
-            if x == n - 1:
-                break
-        else:
-            return False
-    return True
-
-
-@dataclass
-class Tower:
-    """Primes from the top down, a generator for each but the last, and log(2) at each level but the first."""
-
-    primes: list[int]
-    generators: list[int]
-    log2: list[int]
-    roots: list[dict[int, int]] = field(default_factory=list)
-
-
-def tower(depth: int, square: Sequence[int], with_log2: bool, rng: random.Random) -> Tower:
-    """A random tower for exps nested `depth` deep, in which the primes `square` have roots, and g^log(2) = 2."""
-    started = time.monotonic()
-    while time.monotonic() < started + PATIENCE:
-        bits = TOP_BITS - STEP_BITS * depth
-        bottom = rng.randrange(2 ** (bits - 1), 2**bits) | 1
-        if not is_prime(bottom) or not _has_roots(bottom, square):
-            continue
-        primes = [bottom]
-        while len(primes) <= depth:
-            above = _above(primes[0], square, with_log2, rng)
-            if above is None:
-                break
-            primes.insert(0, above)
-        if len(primes) == depth + 1:
-            return _complete(primes, square, with_log2, rng)
-    raise TimeoutError(f"no tower of {depth + 1} primes with roots of {', '.join(map(str, square))} in {PATIENCE:g} s")
-
-
-@lru_cache(maxsize=64)
-def random_towers(depth: int, square: tuple[int, ...], with_log2: bool, count: int, seed: int) -> list[Tower]:
-    """Several towers, the same for the same seed: other sizes of one question may use them again."""
-    rng = random.Random(seed)
-    return [tower(depth, square, with_log2, rng) for _ in range(count)]
-
-
-def _has_roots(p: int, square: Sequence[int]) -> bool:
-    return all(s % p and pow(s, (p - 1) // 2, p) == 1 for s in square)
-
-
-def _above(q: int, square: Sequence[int], with_log2: bool, rng: random.Random) -> int | None:
-    multiples = list(range(2, 2**STEP_BITS, 2))
-    rng.shuffle(multiples)
-    for k in multiples:
-        p = k * q + 1
-        if is_prime(p) and _has_roots(p, square) and (not with_log2 or pow(2, q, p) == 1):
-            return p
-    return None
-
-
-def _complete(primes: list[int], square: Sequence[int], with_log2: bool, rng: random.Random) -> Tower:
-    generators, logs = [], [rng.randrange(1, primes[0])]
-    for p, q in zip(primes, primes[1:], strict=False):
-        log2 = rng.randrange(1, q)
-        g = pow(2, pow(log2, -1, q), p) if with_log2 else 1
-        while g == 1:
-            g = pow(rng.randrange(2, p), (p - 1) // q, p)
-        generators.append(g)
-        logs.append(log2)
-    return Tower(primes, generators, logs, [{s: square_root(s, p) for s in square} for p in primes])
-
-
-def square_root(a: int, p: int) -> int:
-    """A root of a modulo the prime p (Tonelli and Shanks)."""
-    odd, twos = p - 1, 0
-    while odd % 2 == 0:
-        odd, twos = odd // 2, twos + 1
-    z = next(z for z in range(2, p) if pow(z, (p - 1) // 2, p) == p - 1)
-    m, c, t, r = twos, pow(z, odd, p), pow(a, odd, p), pow(a, (odd + 1) // 2, p)
-    while t != 1:
-        i, u = 0, t
-        while u != 1:
-            i, u = i + 1, u * u % p
-        b = pow(c, 1 << (m - i - 1), p)
-        m, c, t, r = i, b * b % p, t * b * b % p, r * b % p
-    return r
+WINDOW = 11
+LEFT, RIGHT = 25, 17
+INNER = 1 << 13
+"""Bits of a digit of an exponent, of a left and a right limb, and how many products of limbs float64 adds exactly."""
 
 
 class Field:
-    """One level of the towers of all draws."""
+    """One level of the towers of all draws; `level` counts from the top."""
 
-    def __init__(self, primes: Sequence[int], generators: Sequence[int] | None):
-        self.primes = [int(p) for p in primes]
+    def __init__(self, towers: Sequence[Tower], level: int = 0):
+        self.primes = [t.primes[level] for t in towers]
         self.p = np.array(self.primes, dtype=np.int64)
-        self.table = None if generators is None else self._powers(generators)
+        self.inv = 1.0 / self.p
+        self.table: Array | None = None
+        if towers and level < len(towers[0].generators):
+            keys = [(t.generators[level], t.primes[level], t.primes[level + 1].bit_length()) for t in towers]
+            apart = list(dict.fromkeys(keys))
+            windows = -(-max(bits for _, _, bits in apart) // WINDOW)
+            self.table = np.stack([_table(g, p, windows) for g, p, _ in apart])
+            self.which = np.array([apart.index(k) for k in keys], dtype=np.int64)
 
     def shaped(self, ndim: int) -> Array:
         """The primes, to go with an array of `ndim` dimensions."""
@@ -150,27 +56,37 @@ class Field:
 
     def mod(self, values: Array) -> Array:
         """Integers as residues."""
-        return np.mod(values.astype(np.int64), self.shaped(values.ndim))
+        return np.mod(values.astype(np.int64, copy=False), self.shaped(values.ndim))
+
+    # --- elementwise ---
 
     def add(self, a: Array, b: Array) -> Array:
         """a + b"""
-        p = self.shaped(max(a.ndim, b.ndim))
         total = a + b
-        return np.where(total >= p, total - p, total)
+        total -= self.shaped(total.ndim)
+        return self._lifted(total)
 
     def sub(self, a: Array, b: Array) -> Array:
         """a - b"""
-        p = self.shaped(max(a.ndim, b.ndim))
-        rest = a - b
-        return np.where(rest < 0, rest + p, rest)
+        return self._lifted(a - b)
+
+    def _lifted(self, rest: Array) -> Array:
+        """Numbers above -p as residues, in place."""
+        sign = rest >> 63
+        sign &= self.shaped(rest.ndim)
+        rest += sign
+        return rest
 
     def mul(self, a: Array, b: Array) -> Array:
-        """a * b: the float64 quotient is off by at most 1, and 64-bit arithmetic wraps to the right rest."""
-        p = self.shaped(max(a.ndim, b.ndim))
-        quotient = np.floor(a.astype(np.float64) * b.astype(np.float64) / p).astype(np.int64)
-        rest = a * b - quotient * p
-        rest = np.where(rest < 0, rest + p, rest)
-        return np.where(rest >= p, rest - p, rest)
+        """a * b"""
+        shape = np.broadcast_shapes(a.shape, b.shape, (len(self.primes), *[1] * (max(a.ndim, b.ndim) - 1)))
+        a, b = (x.reshape(*[1] * (len(shape) - x.ndim), *x.shape) for x in (a, b))
+        p, inv = self.shaped(len(shape)), self.inv.reshape(-1, *[1] * (len(shape) - 1))
+        result = np.empty(shape, dtype=np.int64)
+        for block in blocks(shape):
+            left, right, q, over = (part(x, block) for x in (a, b, p, inv))
+            _product(left, right, q, over, result[block])
+        return result
 
     def power(self, a: Array, exponent: int) -> Array:
         """a to one integer exponent; of a negative one, the inverse (0 stays 0)."""
@@ -186,13 +102,48 @@ class Field:
         return result
 
     def inverse(self, a: Array) -> Array:
-        """1 / a, and 0 for 0: a to the p - 2."""
-        result, square = np.ones_like(a), a
-        for bit in range(max(self.primes).bit_length()):
-            wanted = ((self.shaped(a.ndim) - 2) >> bit) & 1
-            result = np.where(wanted == 1, self.mul(result, square), result)
-            square = self.mul(square, square)
+        """1 / a, and 0 for 0: products of pairs, of pairs of pairs, ..., one inverse for each draw, and the way back."""
+        flat = np.where(a == 0, 1, a).reshape(a.shape[0], -1)
+        if not flat.shape[1]:
+            return a
+        levels = [flat]
+        while levels[-1].shape[1] > 1:
+            top = levels[-1]
+            half = top.shape[1] // 2
+            levels.append(np.concatenate([self.mul(top[:, :half], top[:, half : 2 * half]), top[:, 2 * half :]], axis=1))
+        value = np.array([[pow(int(v), -1, p)] for v, p in zip(levels.pop()[:, 0], self.primes, strict=True)], dtype=np.int64)
+        for below in reversed(levels):
+            half = below.shape[1] // 2
+            left, right = below[:, :half], below[:, half : 2 * half]
+            pairs = value[:, :half]
+            value = np.concatenate([self.mul(pairs, right), self.mul(pairs, left), value[:, half:]], axis=1)
+        return np.where(a == 0, 0, value.reshape(a.shape))
+
+    def exp(self, exponent: Array) -> Array:
+        """g to the exponents, residues of the next level."""
+        assert self.table is not None, "the last level has no exp"
+        ones = [1] * (exponent.ndim - 1)
+        base = (self.which * (self.table.shape[1] << WINDOW)).reshape(-1, *ones)
+        p, inv = self.shaped(exponent.ndim), self.inv.reshape(-1, *ones)
+        result = np.empty(np.broadcast_shapes(exponent.shape, base.shape), dtype=np.int64)
+        for block in blocks(result.shape):
+            digits, start, q, over = (part(x, block) for x in (exponent, base, p, inv))
+            self._exp_block(digits, start, q, over, result[block])
         return result
+
+    def _exp_block(self, exponent: Array, base: Array, p: Array, inv: Array, out: Array) -> None:
+        assert self.table is not None
+        for w in range(self.table.shape[1]):
+            digit = (exponent >> (WINDOW * w)) & ((1 << WINDOW) - 1)
+            if w and not digit.any():
+                continue
+            found = np.take(self.table.reshape(-1), np.broadcast_to(digit + (base + (w << WINDOW)), out.shape))
+            if w:
+                _product(out.copy(), found, p, inv, out)
+            else:
+                out[...] = found
+
+    # --- along a dimension ---
 
     def sum(self, a: Array, dim: int) -> Array:
         """The sum over a dimension, which stays with size 1."""
@@ -209,39 +160,39 @@ class Field:
             a = np.concatenate([self.mul(left, right), rest], axis=dim)
         return a
 
-    def _powers(self, generators: Sequence[int]) -> Array:
-        """table[draw, w, j] = g^(j * 2^(8w))"""
-        windows = -(-(TOP_BITS + 1) // WINDOW)
-        steps = np.empty((len(self.primes), windows), dtype=np.int64)
-        for i, (g, p) in enumerate(zip(generators, self.primes, strict=True)):
-            steps[i] = [pow(g, 1 << (WINDOW * w), p) for w in range(windows)]
-        table = np.ones((len(self.primes), windows, 1 << WINDOW), dtype=np.int64)
-        for j in range(1, 1 << WINDOW):
-            table[:, :, j] = self.mul(table[:, :, j - 1], steps)
-        return table
-
-    def exp(self, exponent: Array) -> Array:
-        """g to the exponents, residues of the next level."""
-        assert self.table is not None, "the last level has no exp"
-        draws = np.arange(len(self.primes)).reshape(-1, *[1] * (exponent.ndim - 1))
-        result = self.table[draws, 0, exponent & 255]
-        for w in range(1, self.table.shape[1]):
-            digit = (exponent >> (WINDOW * w)) & 255
-            if digit.any():
-                result = self.mul(result, self.table[draws, w, digit])
+    def matmul(self, a: Array, b: Array) -> Array:
+        """The products of matrices in the last two dimensions, over draws and further dimensions before them."""
+        inner = a.shape[-1]
+        if inner > INNER:
+            cuts = range(0, inner, INNER)
+            parts = [self.matmul(a[..., i : i + INNER], b[..., i : i + INNER, :]) for i in cuts]
+            return self.sum(np.stack(parts, axis=-1), parts[0].ndim)[..., 0]
+        lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2], (len(self.primes), *[1] * (a.ndim - 3)))
+        rows, columns = a.shape[-2], b.shape[-1]
+        result = np.empty((*lead, rows, columns), dtype=np.int64)
+        p, inv = (x.reshape(-1, *[1] * (a.ndim - 1)) for x in (self.p, self.inv))
+        right = [np.empty(np.broadcast_shapes(b.shape, p.shape)) for _ in range(3)]
+        for block in blocks(right[0].shape):
+            for limb, found in zip(right, _limbs(part(b, block), part(p, block), RIGHT, 3), strict=True):
+                limb[block] = found
+        for block in blocks((*lead, rows), max(1, BLOCK // max(columns, inner, 1))):
+            outer = block[: len(lead)]
+            q, over = part(p, outer), part(inv, outer)
+            left = _limbs(part(a, block), q, LEFT, 2)
+            _matrix_product(left, [part(y, outer) for y in right], q, over, result[block])
         return result
+
+    # --- in and out ---
 
     def dyadic(self, values: Array) -> Array:
         """float64 numbers, each an integer times a power of two, as residues."""
         mantissa, exponent = np.frexp(values)
-        whole, shift = np.ldexp(mantissa, 53).astype(np.int64), np.where(values == 0, 0, exponent - 53)
-        result = np.empty((len(self.primes), *values.shape[1:]), dtype=np.int64)
-        for i, p in enumerate(self.primes):
-            row = i if values.shape[0] > 1 else 0
-            powers = {int(s): pow(2, int(s), p) for s in np.unique(shift[row])}
-            scale = np.vectorize(powers.__getitem__, otypes=[np.int64])(shift[row]) if shift[row].size else shift[row]
-            result[i] = Field([p], None).mul(np.mod(whole[row], p)[None], scale[None].astype(np.int64))[0]
-        return result
+        whole = np.ldexp(mantissa, 53).astype(np.int64)
+        shift = np.where(values == 0, 0, exponent - 53)
+        low, high = (int(shift.min()), int(shift.max())) if shift.size else (0, 0)
+        powers = np.array([[pow(2, s, p) for s in range(low, high + 1)] for p in self.primes], dtype=np.int64)
+        start = np.arange(len(self.primes)).reshape(-1, *[1] * (values.ndim - 1)) * powers.shape[1]
+        return self.mul(self.mod(whole), np.take(powers.reshape(-1), start + (shift - low)))
 
     def scramble(self, values: Array, salt: int) -> Array:
         """A function of residues without any law: a stand-in for one that is not interpreted."""
@@ -251,3 +202,67 @@ class Field:
             z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
             z = z ^ (z >> np.uint64(31))
         return np.mod((z >> np.uint64(1)).astype(np.int64), self.shaped(values.ndim))
+
+
+@lru_cache(maxsize=256)
+def _table(generator: int, prime: int, windows: int) -> Array:
+    """table[w, j] = g^(j * 2^(11w)), each power of two of entries from those before it."""
+    field = Field([Tower([prime], [], [])])
+    table = np.ones((windows, 1 << WINDOW), dtype=np.int64)
+    for bit in range(WINDOW):
+        steps = np.array([[pow(generator, 1 << (WINDOW * w + bit), prime)] for w in range(windows)], dtype=np.int64)
+        table[:, 1 << bit : 2 << bit] = field.mul(table[None, :, : 1 << bit], steps[None])[0]
+    return table
+
+
+def _product(a: Array, b: Array, p: Array, inv: Array, out: Array) -> None:
+    quotient = a.astype(np.float64)
+    quotient = quotient * b.astype(np.float64)
+    quotient *= inv
+    np.rint(quotient, out=quotient)
+    np.multiply(a, b, out=out)
+    wrapped = quotient.astype(np.int64)
+    wrapped *= p
+    out -= wrapped
+    np.right_shift(out, 63, out=wrapped)
+    wrapped &= p
+    out += wrapped
+
+
+def _limbs(a: Array, p: Array, bits: int, count: int) -> list[Array]:
+    """Float64 limbs, the lowest first, with a = sum of limb_i * 2^(bits*i) modulo p, each at most 2^(bits-1) in size."""
+    rest = np.where(a > (p >> 1), a - p, a).astype(np.float64)
+    limbs = []
+    for _ in range(count - 1):
+        high = np.rint(rest * 2.0**-bits)
+        limbs.append(rest - high * 2.0**bits)
+        rest = high
+    return [*limbs, rest]
+
+
+def _matrix_product(left: list[Array], right: list[Array], p: Array, inv: Array, out: Array) -> None:
+    halves = []
+    for x in left:
+        total: Any = None
+        for y in reversed(right):
+            total = _joined(total, RIGHT, matmul(x, y), p, inv)
+        halves.append(total)
+    rest = _joined(halves[1], LEFT, halves[0], p, inv)
+    np.right_shift(rest, 63, out=out)
+    out &= p
+    out += rest
+
+
+def _joined(high: Array | None, bits: int, low: Array, p: Array, inv: Array) -> Array:
+    """high * 2^bits + low modulo p, at most p in size; low holds integers, in float64 or not."""
+    top = high.astype(np.float64) * 2.0**bits + low if high is not None else low
+    quotient = np.rint(top * inv).astype(np.int64)
+    quotient *= p
+    rest = low.astype(np.int64)
+    if high is not None:
+        rest += high << bits  # wraps, as the product with p below does: the rest is small again
+    rest -= quotient
+    return rest
+
+
+assert TOP_BITS <= 49, "the bounds of this file hold for primes below 2^49"

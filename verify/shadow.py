@@ -1,105 +1,147 @@
-"""float64 values with running error bounds: the shadow of an exact evaluation, which decides what residues can't.
+"""float64 values with running error bounds: the shadow of an exact value, which decides what residues can't.
 
-A complex number holds a value (real) and a bound on its error (imaginary), so arrays move along axes like all others.  The
-first dimension is the draw; a draw in which a finite value overflows or underflows is spoiled.
-To add here: the error of an operator.  Never here: residues, terms (decisions are asked of a `Judge`).
+A shadow is a pair of arrays of one shape, a value and a bound on its error; the first dimension is the draw.  A draw in
+which a finite value overflows, or underflows so that its bound would say too little, is given up through `spoil`.
+To add here: the error of an operator.  Never here: residues, terms, decisions (`exact_array.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from commute.verify.blas import matmul
+from commute.verify.blocks import blocks, part
 from commute.verify.evaluate import Unsupported
 from commute.verify.floats import NAMED, Floats
 
 Array = np.ndarray[Any, Any]
+Shadow = tuple[Array, Array]
 
 U = 2.0**-52
 """Twice the unit roundoff: room for the rounding of the bounds themselves."""
 
-
 LEAST = 1e-200
 """Numbers nearer to 0 than this are given up, with their draw: error bounds might underflow."""
 
-
-class Judge(Protocol):
-    """Who decides comparisons exactly, and keeps what was decided."""
-
-    def sign(self, x: Array, y: Array | None) -> Array: ...
-    def winner(self, x: Array, dim: int) -> Array: ...
-    def spoil(self, bad: Array) -> None: ...
+_FLOATS = Floats()
 
 
-def pack(value: Array, error: Array) -> Array:
-    """Values and their error bounds as one array."""
-    result = np.empty(np.broadcast_shapes(np.shape(value), np.shape(error)), dtype=np.complex128)
-    result.real = value
-    result.imag = np.where(np.isfinite(value), error, 0.0)
-    return result
+def exactly(value: Array) -> Shadow:
+    """Numbers without an error."""
+    return value, np.broadcast_to(0.0, value.shape)
+
+
+def of_integers(values: Array) -> Shadow:
+    """Integers and truth values; those past 2^53 are rounded."""
+    near = values.astype(np.float64)
+    size = np.abs(near)
+    return (near, np.where(size < 2.0**53, 0.0, size * U)) if size.size and size.max() >= 2.0**53 else exactly(near)
+
+
+def of_fraction(value: Fraction) -> Shadow:
+    """A rational number, and how far off its float64 is."""
+    try:
+        near = float(value)
+    except OverflowError:
+        raise Unsupported("a constant beyond float64") from None
+    return np.array([near]), np.array([float(abs(Fraction(near) - value)) * (1 + 1e-9)])
+
+
+def of_name(name: str) -> Shadow:
+    """pi or e."""
+    return np.array([NAMED[name]]), np.array([4 * U])
 
 
 class Shadows:
-    """float64 with error bounds; comparisons, extremes and the domains of partial functions are judged."""
+    """The arithmetic of shadows; `spoil` is told where a value is lost, and in which draws that is."""
 
-    direct: frozenset[str] = frozenset()
+    def __init__(self, spoil: Callable[[Array, slice], None]):
+        self._spoil, self._rows = spoil, slice(None)
 
-    def __init__(self, judge: Judge):
-        self.judge = judge
-        self.floats = Floats()
+    def spoil(self, bad: Array) -> None:
+        """Give up the draws in which something is bad."""
+        if bad.any():
+            self._spoil(bad, self._rows)
 
-    def lift(self, values: Array) -> Array:
-        """Integers and truth values."""
-        return pack(values.astype(np.float64), np.zeros(1))
+    def blockwise(self, function: Callable[..., Shadow], *shadows: Shadow) -> Shadow:
+        """An elementwise function of shadows, block by block where they are large."""
+        shape = np.broadcast_shapes(*(v.shape for v, _ in shadows))
+        cuts = list(blocks(shape))
+        if len(cuts) < 2:
+            return function(*shadows)
+        value, error = np.empty(shape), np.empty(shape)
+        for cut in cuts:
+            self._rows = cut[0]
+            value[cut], error[cut] = function(*((part(v, cut), part(e, cut)) for v, e in shadows))
+        self._rows = slice(None)
+        return value, error
 
-    def const(self, value: Fraction) -> Array:
-        """A rational number, and how far off its float64 is."""
-        near = float(value)
-        return pack(np.array(near), np.array(float(abs(Fraction(near) - value)) * (1 + 1e-9)))
-
-    def named(self, name: str) -> Array:
-        """pi or e."""
-        return pack(np.array(NAMED[name]), np.array(4 * U))
-
-    def ninf(self) -> Array:
-        """Minus infinity."""
-        return pack(np.array(-np.inf), np.array(0.0))
-
-    def seal(self, value: Array, error: Array, *operands: Array) -> Array:
+    def seal(self, value: Array, error: Array, *operands: Array) -> Shadow:
         """The result, unless it overflowed from finite operands: then those draws are spoiled."""
+        if np.isfinite(np.sum(value)) and np.isfinite(np.sum(error)):
+            return value, np.broadcast_to(error, value.shape)
         bad = ~np.isfinite(value) | ~np.isfinite(error)
         for x in operands:
-            bad = bad & np.isfinite(x.real)
-        self.judge.spoil(bad)
-        return pack(np.where(bad, 0.0, value), np.where(bad, 0.0, error))
+            bad = bad & np.isfinite(x)
+        self.spoil(bad)
+        return np.where(bad, 0.0, value), np.where(bad | ~np.isfinite(value), 0.0, error)
 
-    def unary(self, op: str, x: Array) -> Array:
-        """One operator of one argument."""
-        if op in ("recip", "log", "sqrt"):
-            return self._partial(op, x)
-        v, e = x.real, x.imag
-        value = self.floats.unary(op, v)
-        if op == "exp":
-            error = value * np.expm1(np.minimum(e, 1.0)) + 8 * U * value
-        else:
-            error = 1.2 * e + 8 * U
-        return self.seal(value, error, x) if op != "exp" else self._exp(value, error, x)
+    def add(self, x: Shadow, y: Shadow) -> Shadow:
+        """The sum: what its rounding lost is known exactly."""
+        return self.blockwise(self._add, x, y)
 
-    def _exp(self, value: Array, error: Array, x: Array) -> Array:
-        below = x.real == -np.inf
-        self.judge.spoil((value < LEAST) & np.isfinite(x.real))
-        result = self.seal(np.where(below, 0.0, value), np.where(below, 0.0, error + 1e-300), x)
-        return result
+    def mul(self, x: Shadow, y: Shadow) -> Shadow:
+        """The product."""
+        return self.blockwise(self._mul, x, y)
 
-    def _partial(self, op: str, x: Array) -> Array:
-        sign = self.judge.sign(x, None)
-        inside = (sign != 0) if op == "recip" else (sign > 0)
-        inside = inside & np.isfinite(x.real)
-        v, e = np.where(inside, x.real, 1.0), np.where(inside, x.imag, 0.0)
-        value = self.floats.unary(op, np.where(v <= 0, 1e-300, v) if op != "recip" else np.where(v == 0, 1e-300, v))
+    def unary(self, op: str, x: Shadow) -> Shadow:
+        """exp, tanh, erf, sin, cos."""
+        return self.blockwise(self._exp if op == "exp" else lambda y: self._bounded(op, y), x)
+
+    def _add(self, x: Shadow, y: Shadow) -> Shadow:
+        (a, e), (b, f) = x, y
+        value = a + b
+        back = value - a
+        lost = np.abs((a - (value - back)) + (b - back))
+        error = (e + f) * (1 + U) + np.where(np.isfinite(lost), lost, 0.0)
+        return self.seal(value, error, a, b)
+
+    def _mul(self, x: Shadow, y: Shadow) -> Shadow:
+        (a, e), (b, f) = x, y
+        value = a * b
+        size, left, right = np.abs(value), np.abs(a), np.abs(b)
+        if value.size and size.min() < LEAST:
+            self.spoil((size < LEAST) & (a != 0) & (b != 0))
+        error = (left * f + right * e + e * f) * (1 + 4 * U)
+        error = error + np.where((left == 1) | (right == 1), 0.0, U * size)
+        return self.seal(value, error, a, b)
+
+    def _bounded(self, op: str, x: Shadow) -> Shadow:
+        v, e = x
+        return self.seal(np.asarray(_FLOATS.unary(op, v)), 1.2 * e + 8 * U, v)
+
+    def _exp(self, x: Shadow) -> Shadow:
+        v, e = x
+        value = np.exp(v)
+        if value.size and value.min() < LEAST:
+            self.spoil((value < LEAST) & np.isfinite(v))
+        # exp(e) - 1 <= e + e^2 up to e = 1, and beyond that nothing is known.
+        error = np.where(e > 1, np.inf, value * (e + e * e + 8 * U))
+        below = v == -np.inf
+        if below.any():
+            value, error = np.where(below, 0.0, value), np.where(below, 0.0, error)
+        return self.seal(value, error, v)
+
+    def partial(self, op: str, x: Shadow, inside: Array) -> Shadow:
+        """recip, log, sqrt where they are defined, 0 elsewhere; NaN of what isn't finite."""
+        inside = inside & np.isfinite(x[0])
+        v, e = np.where(inside, x[0], 1.0), np.where(inside, x[1], 0.0)
+        bare = np.where(v == 0 if op == "recip" else v <= 0, 1e-300, v)
+        value = np.asarray(_FLOATS.unary(op, bare))
         room = np.abs(v) - e
         safe = np.where(room > 0, room, 1.0)
         if op == "recip":
@@ -108,64 +150,46 @@ class Shadows:
             error = e / safe + 8 * U * (1 + np.abs(value))
         else:
             error = e / np.sqrt(safe) + U * value
-        error = np.where(room > 0, error, np.inf)
-        sealed = self.seal(np.where(inside, value, 0.0), np.where(inside, error, 0.0), x)
-        return pack(np.where(np.isfinite(x.real), sealed.real, np.nan), sealed.imag)
+        error = np.where(inside, np.where(room > 0, error, np.inf), 0.0)
+        value, error = self.seal(np.where(inside, value, 0.0), error, x[0])
+        return np.where(np.isfinite(x[0]), value, np.nan), error
 
-    def binary(self, op: str, x: Array, y: Array) -> Array:
-        """One operator of two arguments."""
-        if op in ("max", "min"):
-            first = self.judge.sign(x, y) >= 0
-            return np.where(first if op == "max" else ~first, x, y)
-        a, b = x.real, y.real
-        if op == "add":
-            value = a + b
-            back = value - a
-            lost = np.abs((a - (value - back)) + (b - back))
-            error = (x.imag + y.imag) * (1 + U) + np.where(np.isfinite(lost), lost, 0.0)
-        elif op == "mul":
-            value = a * b
-            error = (np.abs(a) * y.imag + np.abs(b) * x.imag + x.imag * y.imag) * (1 + 4 * U)
-            self.judge.spoil((np.abs(value) < LEAST) & (a != 0) & (b != 0))
-            error = error + np.where((np.abs(a) == 1) | (np.abs(b) == 1), 0.0, U * np.abs(value))
-        else:
-            raise Unsupported(op)
-        return self.seal(value, np.where(np.isfinite(value), error, 0.0), x, y)
+    def total(self, x: Shadow, dim: int) -> Shadow:
+        """The sum over a dimension, which stays with size 1."""
+        v, e = x
+        value = np.sum(v, axis=dim, keepdims=True)
+        if np.isfinite(np.sum(value)):
+            size = value if v.size and v.min() >= 0 else np.sum(np.abs(v), axis=dim, keepdims=True)
+            return value, np.sum(e, axis=dim, keepdims=True) + v.shape[dim] * U * size
+        fine = np.isfinite(v)
+        size = np.sum(np.abs(np.where(fine, v, 0.0)), axis=dim, keepdims=True)
+        error = np.sum(e, axis=dim, keepdims=True) + v.shape[dim] * U * size
+        self.spoil(np.all(fine, axis=dim, keepdims=True) & ~np.isfinite(value))
+        return value, np.where(np.isfinite(value), error, 0.0)
 
-    def compare(self, op: str, x: Array, y: Array) -> Array:
-        """lt, le or eq, exactly."""
-        sign = self.judge.sign(x, y)
-        return sign < 0 if op == "lt" else sign <= 0 if op == "le" else sign == 0
+    def product(self, x: Shadow, dim: int) -> Shadow:
+        """The product over a dimension, which stays with size 1."""
+        v, e = x
+        while v.shape[dim] > 1:
+            half = v.shape[dim] // 2
+            (a, b, c), (f, g, h) = np.split(v, [half, 2 * half], dim), np.split(e, [half, 2 * half], dim)
+            first = self.mul((a, f), (b, g))
+            v, e = np.concatenate([first[0], c], axis=dim), np.concatenate([first[1], h], axis=dim)
+        return v, e
 
-    def select(self, c: Array, x: Array, y: Array) -> Array:
-        """x where c holds, else y."""
-        return np.where(c, x, y)
-
-    def reduce(self, kind: str, x: Array, dim: int) -> Array:
-        """Sum, max, min or prod over a dimension, which stays with size 1."""
-        if kind in ("max", "min"):
-            return np.take_along_axis(x, self.judge.winner(x if kind == "max" else np.conj(-x), dim), dim)
-        if kind == "prod":
-            return _tree(lambda a, b: self.binary("mul", a, b), x, dim)
-        value = np.sum(x.real, axis=dim, keepdims=True)
-        size = np.sum(np.abs(np.where(np.isfinite(x.real), x.real, 0.0)), axis=dim, keepdims=True)
-        error = np.sum(x.imag, axis=dim, keepdims=True) + x.shape[dim] * U * size
-        fine = np.all(np.isfinite(x.real), axis=dim, keepdims=True)
-        self.judge.spoil(fine & ~np.isfinite(value))
-        return pack(value, error)
-
-    def along(self, op: str, x: Array, dims: tuple[int, ...]) -> Array:
-        """No composite is evaluated but by its definition."""
-        raise Unsupported(op)
-
-    def contract(self, factors: Sequence[tuple[Array, Sequence[int]]], out: Sequence[int]) -> Array | None:
-        """Products are multiplied out."""
-        return None
+    def dot(self, x: Shadow, y: Shadow) -> Shadow:
+        """Products of matrices in the last two dimensions; all factors are finite."""
+        (a, e), (b, f) = x, y
+        inner = a.shape[-1]
+        left, right = np.abs(a), np.abs(b)
+        value = matmul(a, b)
+        error = matmul(left, f + (inner * U) * right)
+        if e.any():
+            error += matmul(e, right + f)
+        if _least(left) * _least(right) < 1e-290:
+            error += inner * 1e-300  # products may underflow, each by less than the least number
+        return self.seal(value, error * (1 + 4 * inner * U), np.zeros(1))
 
 
-def _tree(combine: Callable[[Array, Array], Array], x: Array, dim: int) -> Array:
-    while x.shape[dim] > 1:
-        half = x.shape[dim] // 2
-        left, right, rest = np.split(x, [half, 2 * half], axis=dim)
-        x = np.concatenate([combine(left, right), rest], axis=dim)
-    return x
+def _least(sizes: Array) -> float:
+    return float(np.min(sizes, where=sizes > 0, initial=1.0))
