@@ -6,7 +6,7 @@ To add here: ways of seeing that an integer is in range.  Never here: reading or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from commute.lowering.arrays import Array
 from commute.lowering.made import choose, replaced
@@ -23,14 +23,10 @@ Known = tuple[Term, ...]
 def position_of(index: Term, size: Size, known: Known = ()) -> Term:
     """A computed index, counted from the front; Unsupported where it can't be seen to be in range."""
     index = simplify(index)
-    if index.op in ("max", "min"):
-        first, second = index.args
-        low, high = (first, second) if index.op == "min" else (second, first)
-        return _choice(le(low, high), index, (first, second), size, known)
-    inner = _choice_in(index)
+    inner = next((t for t in postorder(index) if t.op in ("max", "min", "where") and t.sort == INT), None)
     if inner is not None:
-        arms = [replaced(index, inner, each, {}) for each in inner.args[1:]]
-        return _choice(inner.args[0], index, (arms[0], arms[1]), size, known)
+        condition, *arms = _arms(inner)
+        return _choice(condition, index, tuple(replaced(index, inner, each, {}) for each in arms), size, known)
     last = size_value(size - 1)
     if not _nonnegative(sub(last, index), known):
         raise Unsupported(f"index {index} can't be seen to be in the range of an axis of size {size}")
@@ -50,6 +46,26 @@ def _choice(condition: Term, index: Term, arms: tuple[Term, ...], size: Size, kn
         return position_of(arms[place], size, tuple(replaced(f, index, arms[place], {}) for f in facts))
 
     return choose(condition, lambda: arm(0, condition), lambda: arm(1, lnot(condition)))
+
+
+def _arms(choice: Term) -> tuple[Term, Term, Term]:
+    """A choice between two integers (max and min are some): the condition, what it is if that holds, what if not."""
+    if choice.op == "where":
+        condition, first, second = choice.args
+        return condition, first, second
+    first, second = choice.args
+    return le(first, second) if choice.op == "min" else le(second, first), first, second
+
+
+def by_arms(index: Term, make: Callable[[Term], Term]) -> Term:
+    """What is made of an integer, for each of the choices in it."""
+    index = simplify(index)
+    inner = next((t for t in postorder(index) if t.op in ("max", "min", "where") and t.sort == INT), None)
+    if inner is None:
+        return make(index)
+    condition, first, second = _arms(inner)
+    one, other = (replaced(index, inner, each, {}) for each in (first, second))
+    return choose(condition, lambda: by_arms(one, make), lambda: by_arms(other, make))
 
 
 def _choice_in(index: Term) -> Term | None:

@@ -17,7 +17,7 @@ from commute.lowering.positions import position_of, read_at
 from commute.lowering.registry import Unsupported, Unusable, lifts
 from commute.lowering.torch_args import scaled, summed
 from commute.theory.axes import Size
-from commute.theory.ops import add, eq, indicator
+from commute.theory.ops import add, eq, indicator, lt
 from commute.theory.terms import INT, ZERO, Term
 
 # --- reading at computed integers ------------------------------------------------------------------------------------
@@ -113,14 +113,16 @@ def one_hot(trace: Any, tensor: Array, num_classes: Any = -1) -> Array:
 def scatter(
     trace: Any, input: Array, dim: int, index: Array, src: Any = None, *, value: Any = None, reduce: Any = None
 ) -> Array:
-    """input with entries at integers along one dimension replaced; of one integer a row only."""
+    """input with entries at integers along one dimension replaced; by one number where a row has several integers."""
     dim = _dim(input, dim)
-    if reduce is not None or input.rank != index.rank or index.shape[dim] != Size(1):
-        raise Unsupported("scatter of more than one index a row")
+    if reduce is not None or input.rank != index.rank:
+        raise Unsupported("scatter that reduces, or with an index of another rank")
     if any(a != b for i, (a, b) in enumerate(zip(input.shape, index.shape, strict=True)) if i != dim):
         raise Unsupported("scatter of fewer rows than there are")
     trace.indexes(index, input.shape[dim])
     source = value_array(trace, value if src is None else src, input.sort)
+    if index.shape[dim] != Size(1):
+        return _filled_at(trace, input, dim, index, source)
 
     def at(indices: Indices) -> Term:
         row = tuple(ZERO if i == dim else x for i, x in enumerate(indices))
@@ -128,6 +130,23 @@ def scatter(
         return choose(hit, lambda: source.at(row if source.rank else ()), lambda: input.at(indices))
 
     return Array(input.shape, at, input.sort)
+
+
+def _filled_at(trace: Any, input: Array, dim: int, index: Array, source: Array) -> Array:
+    """input with one number at each place that an integer of its row names."""
+    if source.rank:
+        raise Unsupported("scatter of several numbers a row, of which more than one may go to one place")
+
+    def hit(indices: Indices) -> Term:
+        row = (*indices[:dim], indices[-1], *indices[dim + 1 : -1])
+        return indicator(eq(index.at(row), indices[dim]))
+
+    hits = summed(trace, input.shape, [index.shape[dim]], hit)
+    return Array(
+        input.shape,
+        lambda i: choose(lt(ZERO, hits.at(i)), lambda: source.at(()), lambda: input.at(i)),
+        input.sort,
+    )
 
 
 @lifts(torch.scatter_add, torch.Tensor.scatter_add)

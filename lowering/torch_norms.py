@@ -196,3 +196,15 @@ def pairwise_distance(trace: Any, x1: Array, x2: Array, p: Any = 2.0, eps: Any =
     small = scalar(trace, eps)
     apart = pointwise(lambda a, b: add(sub(a, b), small), numeric(x1), numeric(x2))
     return norm_over(trace, apart, p, (apart.rank - 1,), keepdim)
+
+
+@everywhere("cdist")
+def cdist(trace: Any, x1: Array, x2: Array, p: Any = 2.0, compute_mode: Any = None) -> Array:
+    """The norm of the difference of each row of x1 and each row of x2."""
+    left, right = numeric(x1), numeric(x2)
+    if left.rank < 2 or right.rank < 2:
+        raise Unusable("cdist: each argument has at least two dimensions")
+    rows = Array([*left.shape[:-1], Size(1), left.shape[-1]], lambda i: left.at((*i[:-2], i[-1])))
+    columns = Array([*right.shape[:-2], Size(1), *right.shape[-2:]], lambda i: right.at((*i[:-3], *i[-2:])))
+    apart = pointwise(sub, rows, columns)
+    return norm_over(trace, apart, p, (apart.rank - 1,))

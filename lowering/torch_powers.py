@@ -13,11 +13,13 @@ from typing import Any
 from commute.lowering.arrays import Array, pointwise
 from commute.lowering.extended import combined, exponential, logarithm, minus, one, operand, plus, positive, times
 from commute.lowering.made import choose
+from commute.lowering.positions import by_arms
 from commute.lowering.reals import power
 from commute.lowering.registry import Unsupported
 from commute.lowering.torch_args import everywhere
 from commute.lowering.torch_basic import clamp
 from commute.theory import ops
+from commute.theory.index import bounds
 from commute.theory.ops import log, lt, recip, sqrt, unary
 from commute.theory.terms import (
     INT,
@@ -28,6 +30,9 @@ from commute.theory.terms import (
     Term,
     const,
 )
+
+MOST = 16
+"""The greatest integer that an exponent with axes in it may reach."""
 
 # --- powers and roots ------------------------------------------------------------------------------------------------
 
@@ -67,7 +72,22 @@ def raised(base: Term, exponent: Term) -> Term:
         return ONE
     if positive(base):
         return exponential(times(exponent, named_log(base)))
+    if exponent.sort == INT:
+        return by_arms(exponent, lambda e: _of_few(base, e))
     raise Unsupported(f"a power {base} ** {exponent} whose base may be negative")
+
+
+def _of_few(base: Term, exponent: Term) -> Term:
+    """A power whose exponent is one of a few integers: the choice between them."""
+    limits = bounds(exponent)
+    low, high = (None, None) if limits is None else (limits[0].constant, limits[1].constant)
+    if low is None or high is None or low < -MOST or high > MOST:
+        raise Unsupported(f"a power {base} ** {exponent} whose base may be negative and whose exponent may be large")
+    result = power(base, const(high))
+    for each in reversed(range(low, high)):
+        last, number = result, each
+        result = choose(lt(exponent, const(each + 1)), lambda n=number: power(base, const(n)), lambda r=last: r)
+    return result
 
 
 def named_log(base: Term) -> Term:

@@ -13,6 +13,7 @@ import torch
 from commute.lowering.arrays import Array, Indices, reshaped
 from commute.lowering.made import choose
 from commute.lowering.registry import Unsupported, Unusable, lifts
+from commute.lowering.symbols import SymInt
 from commute.lowering.torch_args import dimension, everywhere
 from commute.lowering.torch_shape import flatten, listed
 from commute.theory.axes import Size
@@ -100,9 +101,9 @@ def diagonal(trace: Any, input: Array, offset: int = 0, dim1: int = 0, dim2: int
     a, b = dimension(input, dim1), dimension(input, dim2)
     rows, columns = input.shape[a], input.shape[b]
     rows, columns = (rows, columns - offset) if offset >= 0 else (rows + offset, columns)
-    smaller = rows if trace.equal(rows, columns) or (columns - rows).provably_nonnegative() else columns
-    if not (rows - smaller).provably_nonnegative() or not smaller.provably_nonnegative():
-        raise Unsupported(f"the diagonal of sizes {input.shape[a]} and {input.shape[b]}, of which either may be smaller")
+    smaller = rows if trace.equal(rows, columns) or SymInt(rows) <= SymInt(columns) else columns
+    if not smaller.provably_nonnegative():
+        raise Unsupported(f"the diagonal of sizes {input.shape[a]} and {input.shape[b]}, which may be empty")
     keep = [i for i in range(input.rank) if i not in (a, b)]
 
     def at(indices: Indices) -> Term:
