@@ -12,19 +12,29 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from commute.options import assumptions_of, check_folder, check_timeout, check_writable, sizes_of, write_text
+from commute.budget import usual_memory
+from commute.options import (
+    assumptions_of,
+    check_folder,
+    check_memory,
+    check_timeout,
+    check_writable,
+    sizes_of,
+    write_text,
+)
 from commute.theory import messages
 from commute.theory.messages import UsageError
 
 if TYPE_CHECKING:
     from commute.loading import Target
     from commute.verify.verdict import Verdict
+    from commute.watch import Counted, Ended
 
 REJECTED, UNPROVED, UNUSABLE, INTERNAL, INTERRUPTED = 1, 2, 3, 70, 130
 
@@ -46,9 +56,9 @@ Size = Annotated[
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+    """Run one command and return its exit code; a real command line (no `argv`) is watched by a second process."""
     try:
-        code = app(args=argv, prog_name="commute", standalone_mode=False)
+        code = app(args=argv, prog_name="commute", standalone_mode=False, obj=argv is None)
     except typer.exceptions.TyperException as error:
         return _fail(UNUSABLE, messages.one_line(error.format_message()) + " (see commute --help)")
     except (typer.Abort, KeyboardInterrupt):
@@ -90,12 +100,17 @@ def bare(context: typer.Context) -> None:
 @app.command()
 @verb
 def prove(
+    context: typer.Context,
     reference: Annotated[str, typer.Argument(metavar="REF", help="path.py:function or package.module:function")],
     candidate: Annotated[str, typer.Argument(metavar="CAND", help="The one that should be equal to it.")],
     certificate: Annotated[
         Path | None, typer.Option("--certificate", metavar="OUT.json", help="Write the certificate of a proof here.")
     ] = None,
     timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Give up after so many seconds.")] = 30.0,
+    memory: Annotated[
+        int | None,
+        typer.Option("--memory", metavar="MIB", help="Give up at so much memory (4096, or half of the machine's if less)."),
+    ] = None,
     size: Size = None,
     assume: Annotated[
         list[str] | None,
@@ -113,26 +128,38 @@ def prove(
 ) -> int:
     """Prove two functions equal for all inputs, or refute it with one input."""
     sizes, assumed = sizes_of(size or []), assumptions_of(assume or [])
+    memory = usual_memory() if memory is None else memory
     check_timeout(timeout)
+    check_memory(memory)
     if certificate is not None:
         check_writable(certificate)
-    from commute.loading import load
 
-    with _working(f"comparing {reference} with {candidate}", quiet=as_json):
-        first, second = load(reference), load(candidate)
-        from commute.proving import prove as prove_equal
+    def work(counted: "Counted" = nullcontext) -> int:
+        from commute.loading import load
 
-        verdict = prove_equal(
-            first.function, second.function, sizes=sizes, assume=assumed, timeout=timeout,
-            ignore_undefined=ignore_undefined, assume_masks=assume_masks,
-        )  # fmt: skip
-    if as_json:
-        _print_json(verdict.to_json())
-    else:
-        print(_in_words(verdict, first, second, explain))
-    if certificate is not None:
-        _keep_certificate(verdict, certificate)
-    return verdict.exit_code
+        with _working(f"comparing {reference} with {candidate}", quiet=as_json):
+            first, second = load(reference), load(candidate)
+            from commute.proving import prove as prove_equal
+
+            with counted():
+                verdict = prove_equal(
+                    first.function, second.function, sizes=sizes, assume=assumed, timeout=timeout, memory=memory,
+                    ignore_undefined=ignore_undefined, assume_masks=assume_masks,
+                )  # fmt: skip
+        if as_json:
+            _print_json(verdict.to_json())
+        else:
+            print(_in_words(verdict, first, second, explain))
+        if certificate is not None:
+            _keep_certificate(verdict, certificate)
+        return verdict.exit_code
+
+    if not context.obj or not hasattr(os, "fork"):
+        return work()
+    from commute.watch import watched
+
+    ended = watched(work, timeout, memory)
+    return ended if isinstance(ended, int) else _unanswered(ended, as_json)
 
 
 @app.command()
@@ -263,6 +290,18 @@ def _in_words(verdict: "Verdict", reference: "Target", candidate: "Target", expl
         return text
     script = verdict.counterexample.snippet((reference.path, reference.name), (candidate.path, candidate.name))
     return f"{text}\n\nTo see it in plain Torch, run:\n\n{script}"
+
+
+def _unanswered(ended: "Ended", as_json: bool) -> int:
+    """UNKNOWN, in place of a process that was ended."""
+    from commute.verify.verdict import UNKNOWN, Verdict
+
+    verdict = Verdict(UNKNOWN, ended.seconds, reason=ended.reason, peak_mib=ended.peak_mib)
+    if as_json:
+        _print_json(verdict.to_json())
+    else:
+        print(verdict)
+    return verdict.exit_code
 
 
 def _keep_certificate(verdict: "Verdict", path: Path) -> None:

@@ -42,6 +42,8 @@ def explained(verdict: Verdict) -> str:
     if verdict.counterexample:
         given = {**verdict.counterexample.inputs, **verdict.counterexample.parameters}
         parts.append("\n".join(f"  {name} = {each.values!r}" for name, each in given.items()))
+    if verdict.peak_mib is not None:
+        parts.append(f"memory: at most {verdict.peak_mib:.0f} MiB held by the process so far, Python and Torch included")
     return "\n\n".join(part for part in parts if part)
 
 

@@ -65,6 +65,12 @@ def check_timeout(seconds: float) -> None:
         raise UsageError(messages.malformed_timeout(seconds))
 
 
+def check_memory(mib: int) -> None:
+    """Raise UsageError unless it is a positive number of MiB."""
+    if mib <= 0:
+        raise UsageError(messages.malformed_memory(mib))
+
+
 def check_writable(path: Path) -> None:
     """Raise UsageError, before any work is done, where the file can't be written; creates nothing."""
     if not path.parent.is_dir():

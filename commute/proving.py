@@ -12,7 +12,7 @@ from math import isfinite
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from commute.budget import OutOfTime, alarm
+from commute.budget import OutOfMemory, OutOfTime, alarm, peak, resident, usual_memory
 from commute.proof import STRICT, WHERE_BOTH, Goal, Proof, deep_recursion, prove_cases
 from commute.rechecking import path_goals
 from commute.refuting import search, with_fixed
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from commute.lowering.finite_masks import Masks
     from commute.vacuity import Guarded
 
+SOFT = 0.85
+"""The share of the memory at which a search is interrupted: the way out needs some too."""
+
 _SIGNS = {"positive": POS, "nonnegative": POS | NIL, "nonzero": POS | NEG}
 
 
@@ -39,22 +42,26 @@ def prove(
     sizes: Mapping[str, int] | None = None,
     assume: Mapping[str, Any] | None = None,
     timeout: float = 30.0,
+    memory: float | None = None,
     ignore_undefined: bool = False,
     assume_masks: bool = False,
 ) -> Verdict:
     """Whether two Torch programs are equal over the reals, with a certificate or a counterexample.
 
     `sizes` fixes size symbols, `assume` restricts arguments ("positive", "nonnegative", "nonzero" or (low, high)), `timeout`
-    is in seconds.
+    is in seconds, `memory` in MiB for the whole process (None: what it holds now, and 4096 or half of the machine's).
     `ignore_undefined` accepts a candidate without a value where the reference has one, `assume_masks` reads numbers up to -1e4
     in masks as minus infinity.  Raises UsageError where the input can't be used: annotations, shapes, a program that raises.
     """
     question = _Question(reference, candidate, dict(sizes or {}), dict(assume or {}), timeout, ignore_undefined, assume_masks)
+    memory = resident() + usual_memory() if memory is None else memory
     try:
-        with alarm(max(0.9 * timeout, timeout - 1.0)):
+        with alarm(max(0.9 * timeout, timeout - 1.0), SOFT * memory):
             return question.verdict()
     except OutOfTime:
         return question.unknown(f"the time of {timeout:g} s is spent")
+    except (OutOfMemory, MemoryError):
+        return question.unknown(f"the memory of {memory:.0f} MiB is spent")
 
 
 class _Question:
@@ -227,6 +234,8 @@ class _Question:
                 )  # fmt: skip
                 if check.raises:
                     return self._raising(path) or self.unknown(f"{program.name} raises {check.reason}")
+                if not check.able:
+                    return self.unknown(f"{program.name} can't be run beside the terms lifted from it: {check.reason}")
                 if not check:
                     what = f"the terms lifted from {program.name} are not what it computes"
                     return self.unknown(f"internal: {what}: {check.reason}")
@@ -327,12 +336,12 @@ class _Question:
     def _verdict(self, kind: str, **fields: Any) -> Verdict:
         fields = {"sizes": self._sizes(), "assumptions": self._assumptions(), "ran": self.ran, **fields}
         constants = tuple(str(c) for c in self.lifted.constants)
-        return Verdict(kind, monotonic() - self.started, constants=constants, **fields)
+        return Verdict(kind, monotonic() - self.started, constants=constants, peak_mib=peak(), **fields)
 
     def unknown(self, reason: str) -> Verdict:
         """UNKNOWN with its reason."""
         sizes = self._sizes() if hasattr(self, "lifted") else {}
-        return Verdict(UNKNOWN, monotonic() - self.started, reason=reason, sizes=sizes)
+        return Verdict(UNKNOWN, monotonic() - self.started, reason=reason, sizes=sizes, peak_mib=peak())
 
     def _why(self, proof: Proof) -> str:
         reasons = dict.fromkeys([*self.reasons, *proof.reasons])

@@ -30,6 +30,7 @@ SAID = [
     (messages.malformed_assumption("x=odd"), "--assume x=odd: say ARG=positive"),
     (messages.assumption_twice("x", "positive", "nonzero"), "--assume x=nonzero: x is given twice, as positive before"),
     (messages.malformed_timeout(-1.0), "--timeout -1.0: say a positive number of seconds"),
+    (messages.malformed_memory(0), "--memory 0: say a positive number of MiB"),
     (
         messages.unreadable("c.json", FileNotFoundError(2, "No such file or directory")),
         "c.json: can't be read: No",
@@ -45,6 +46,10 @@ SAID = [
     (messages.unreadable_rule("r.txt", 3, "=> expected"), "r.txt:3: => expected; say (op 0 ?a ...)=>(op ...)"),
     (messages.no_rules("r.txt"), "r.txt: no equations; say one a line"),
     (messages.relift_needs_two(1), "--relift: 1 program given"),
+    (messages.unknown_choice("machine", "h10", ["h100"]), "machine h10: no such machine; did you mean h100?"),
+    (messages.missing_size("n", ["n", "d"]), "--size n=...: a cost in numbers needs the size of every axis (n, d)"),
+    (messages.unknown_size("k", ["n", "d"]), "--size k=...: the program has no axis k; there are d, n"),
+    (messages.nothing_fits("toy", "local"), "toy: not one tiling of the program fits its level local"),
     (messages.internal_error(ERROR), "internal error, please report it: ValueError: first line second line"),
 ]
 

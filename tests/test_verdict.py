@@ -39,7 +39,7 @@ def test_a_verdict_that_contradicts_itself_can_t_be_made(kind: str, fields: dict
 
 def test_the_json_has_the_agreed_keys_and_is_json() -> None:
     answer = Verdict(REFUTED, 0.12345, counterexample=FAILS, sizes={"n": "any"}).to_json()
-    keys = "verdict seconds sizes axioms laws steps certificate reason counterexample assumptions where undefined"
+    keys = "verdict seconds sizes axioms laws steps certificate reason counterexample peak_mib assumptions where undefined"
     assert set(answer) >= set(keys.split()) and list(answer)[:9] == keys.split()[:9]
     assert list(answer["counterexample"]) == ["sizes", "inputs", "reference", "candidate"]
     assert json.loads(json.dumps(answer, allow_nan=False))["counterexample"] == {

@@ -127,6 +127,11 @@ def malformed_timeout(value: object) -> str:
     return f"--timeout {value}: say a positive number of seconds"
 
 
+def malformed_memory(value: object) -> str:
+    """A memory limit that is not a positive number."""
+    return f"--memory {value}: say a positive number of MiB"
+
+
 # Files that are read and written
 
 
@@ -198,3 +203,26 @@ def arrays_expected(operator: str, wanted: str, given: int) -> str:
 def unknown_operator(place: str, name: str, known: Iterable[str]) -> str:
     """A box whose name is no operator of that kind."""
     return f"{place}: no operator {name}{nearest(name, known)}"
+
+
+# --- plans -----------------------------------------------------------------------------------------------------------
+
+
+def unknown_choice(what: str, given: str, known: Iterable[str]) -> str:
+    """A machine, objective or dtype that there isn't."""
+    return f"{what} {given}: no such {what}{nearest(given, known)}"
+
+
+def missing_size(name: str, symbols: Iterable[str]) -> str:
+    """A cost needs numbers, and an axis has none."""
+    return f"--size {name}=...: a cost in numbers needs the size of every axis ({', '.join(symbols)})"
+
+
+def unknown_size(name: str, symbols: Iterable[str]) -> str:
+    """A size for an axis that the program doesn't have."""
+    return f"--size {name}=...: the program has no axis {name}{nearest(name, symbols)}"
+
+
+def nothing_fits(machine: str, level: str) -> str:
+    """No kernel fits the inner level, whatever its tiles."""
+    return f"{machine}: not one tiling of the program fits its level {level}; a larger capacity or smaller fixed axes would"

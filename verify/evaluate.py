@@ -28,7 +28,7 @@ Array = np.ndarray[Any, Any]
 Inputs = Mapping[str, Array]
 Key = TypeVar("Key", bound=Hashable)
 
-LIMIT = 200_000_000
+LIMIT = 20_000_000
 """The most elements that one array may have."""
 
 _COMPARE = {"lt": np.less, "le": np.less_equal, "eq": np.equal}

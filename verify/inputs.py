@@ -29,7 +29,10 @@ ARGUMENT, SCALAR, STATE = "argument", "scalar", "state"
 """How an input reaches the program: a tensor argument, a plain Python number, an entry of a module's state."""
 
 LARGEST = 50_000
-"""The most elements of an input in a row of sizes that is tried (the first row is always tried)."""
+"""The most elements of an input in a row of sizes that is tried, but for the first row."""
+
+HUGE = 4_000_000
+"""The most elements of an input in the first row."""
 
 WORDS = ("positive", "nonnegative", "nonzero")
 
@@ -139,7 +142,7 @@ def size_rows(
         shapes = [s.dims(row) for s in specs]
         if row in seen or any(d < 1 for shape in shapes for d in shape):
             return False
-        if seen and any(prod(shape) > LARGEST for shape in shapes):
+        if any(prod(shape) > (LARGEST if seen else HUGE) for shape in shapes):
             return False
         return constraints is None or constraints(row)
 

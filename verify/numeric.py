@@ -31,6 +31,8 @@ PRECISIONS = (torch.float64, torch.float32)
 """A program that raises in both of these doesn't raise for want of a dtype."""
 
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+"""The narrow formats of `formats.py`, as Torch calls them."""
 _CASTS = {torch.Tensor.float, torch.Tensor.double, torch.Tensor.half, torch.Tensor.bfloat16}
 
 
@@ -146,12 +148,16 @@ def error_estimate(
 
 @dataclass(frozen=True)
 class LiftCheck:
-    """Whether lifted terms and their function agree, at which rows of sizes, and if not, where; `raises`: it doesn't run."""
+    """Whether lifted terms and their function agree, at which rows of sizes, and if not, where;
+
+    `raises`: it doesn't run; `able`: nothing was too large to be tried.
+    """
 
     agrees: bool
     reason: str
     rows: tuple[Mapping[str, int], ...]
     raises: bool = False
+    able: bool = True
 
     def __bool__(self) -> bool:
         return self.agrees
@@ -187,6 +193,8 @@ def agrees_with_lift(
     """
     rng = np.random.default_rng(seed)
     rows = size_rows(symbols, specs, fixed=fixed_sizes, constraints=constraints, count=4, marks=marks(terms))
+    if not rows:
+        return LiftCheck(False, "inputs of these sizes are too large", (), able=False)
     compared, used = 0, []
     for row in rows:
         for kind in _TIED:
@@ -197,7 +205,7 @@ def agrees_with_lift(
             try:
                 lifted = evaluate(terms, row, inputs, axes, strict=True)
             except (BudgetExceeded, Unsupported) as error:
-                return LiftCheck(False, f"the lifted term can't be evaluated: {error}", tuple(used))
+                return LiftCheck(False, f"the lifted term can't be evaluated: {error}", tuple(used), able=False)
             large = kind in ("large", "twenty")
             errors = [e + (_CANCELLED if large else 0.0) for e in error_estimate(function, specs, inputs, got)]
             problem, elements = _compare(got, lifted, errors, overflows=large)

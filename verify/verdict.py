@@ -149,6 +149,8 @@ class Verdict:
     ran: str | None = None
     constants: tuple[str, ...] = ()
     vacuity: str = ""
+    peak_mib: float | None = None
+    """The most memory that the process had held until then; its Python, its Torch and all it did before included."""
     where: str = ""
     undefined: tuple[str, ...] = ()
 
@@ -179,6 +181,7 @@ class Verdict:
             "certificate": self.certificate,
             "reason": self.reason,
             "counterexample": self.counterexample and self.counterexample.to_json(),
+            "peak_mib": None if self.peak_mib is None else round(self.peak_mib),
             "assumptions": list(self.assumptions),
             "where": self.where,
             "undefined": list(self.undefined),
