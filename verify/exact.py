@@ -230,7 +230,7 @@ def check_exact(
         return ExactResult("undecided", reason=why)
     missing = check.coverage.missing(*every)
     if missing or not done:
-        return ExactResult("undecided", reason=f"branch never taken: {missing}" if missing else "no sizes given")
+        return ExactResult("undecided", reason=f"branch never taken: {missing}" if missing else "no sizes small enough to run")
     return _equal(check, done)
 
 

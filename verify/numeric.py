@@ -148,7 +148,7 @@ def error_estimate(
 
 @dataclass(frozen=True)
 class LiftCheck:
-    """Whether lifted terms and their function agree, at which rows of sizes, and if not, where;
+    """Whether lifted terms and their function agree, at which rows of sizes, and if not, where.
 
     `raises`: it doesn't run; `able`: nothing was too large to be tried.
     """
