@@ -190,10 +190,11 @@ def _prove_goals(
     if canon is None:
         canon = Canon(facts, Journal(), unroll=way.unroll, open_clips=way.by_cases)
     canon.allow(max(0.05, deadline - monotonic()))
+    canon.spans = frozenset(t.attrs[1].size for t in postorder(*(t for g in goals for t in g)) if t.op == "reduce")
     if way == _Way():
         result.begun[place] = canon
     ends = [t for goal in goals for t in goal[: _OWING.get(where, 1)]]
-    owed = [o for t in ends for o in obligations(t, facts) if not o.guards and o.predicate != "real"]
+    owed = [o for t in ends for o in obligations(t, facts) if not o.guards and not o.term.states and o.predicate != "real"]
     open_goals: list[Goal] = []
     try:
         if where in _GRANTED:

@@ -14,11 +14,13 @@ from time import monotonic
 
 from commute.egraph.contents import size_of
 from commute.egraph.extremes import Extremes
+from commute.egraph.folding import closed_form
 from commute.egraph.functions import Functions
 from commute.egraph.journal import Journal
 from commute.egraph.monomials import Products, direction, is_indicator, without
 from commute.egraph.selecting import Selecting
 from commute.egraph.sums import Reductions
+from commute.theory.axes import Size
 from commute.theory.facts import Facts
 from commute.theory.index import simplify
 from commute.theory.ops import COMPOSITES, definition, exp, mul, recip
@@ -68,7 +70,10 @@ class OutOfBudget(Exception):
 
 
 class Canon:
-    """Normal forms under given facts, within a budget of seconds and steps; `missed` are terms whose sign was asked in vain."""
+    """Normal forms under given facts, within a budget of seconds and steps; `missed` are terms whose sign was asked in vain.
+
+    `spans` are the sizes of the axes that the goals reduce over: a fold in closed form is written over such an axis.
+    """
 
     def __init__(
         self,
@@ -83,6 +88,7 @@ class Canon:
         self.facts, self.journal = facts, journal
         self._unroll = unroll
         self.open_clips = open_clips
+        self.spans: frozenset[Size] = frozenset()
         self.memo: dict[Term, Term] = {}
         self.busy: set[Term] = set()
         self._witness: dict[tuple[str, Term], Term] = {}
@@ -98,6 +104,14 @@ class Canon:
     def allow(self, seconds: float) -> None:
         """Set the time that is left from now on."""
         self._deadline = monotonic() + seconds
+
+    def plain(self) -> Canon:
+        """The normaliser that leaves clips as they are, with the same journal and what is known."""
+        if not self.open_clips:
+            return self
+        other = Canon(self.facts, self.journal, steps=self._limits[0], monomials=self._limits[1])
+        other._witness, other._deadline, other.spans = self._witness, self._deadline, self.spans
+        return other
 
     # --- the driver --------------------------------------------------------------------------------------------------
 
@@ -132,6 +146,10 @@ class Canon:
             return self.journal.computed("index", term, simplify(term))
         if term.op == "input":
             return self.journal.computed("index", term, simplify(term))
+        if term.op == "fold":
+            closed = closed_form(self, term)
+            if closed is not None:
+                return self.norm(closed)
         if term.op == "where" and term.sort not in (EXT, BOOL) and not is_indicator(term):
             return self.selecting.split(term)
         if term.op == "add" and term.sort != EXT and term.args[0].op == "add":

@@ -6,11 +6,15 @@ To add here: nothing but ways of clearing.  Never here: finding a normal form.
 
 from __future__ import annotations
 
-from commute.egraph.canon import Canon
+from typing import TYPE_CHECKING
+
 from commute.egraph.monomials import without
 from commute.theory.ops import add, mul
 from commute.theory.polynomial import Poly, plus, poly_of, poly_term, product
 from commute.theory.terms import ONE, Term
+
+if TYPE_CHECKING:
+    from commute.egraph.canon import Canon
 
 _DEPTH = 6
 

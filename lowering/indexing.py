@@ -227,9 +227,9 @@ def set_item(trace: Any, array: Array, key: Any, value: Any) -> Array:
     if isinstance(key, Array) and key.sort == BOOL:
         return _masked(array, key, source)
     chosen = picks(trace, array, key)
-    if any(isinstance(p, At) for p in chosen):
+    if any(isinstance(p, At) and p.where.rank for p in chosen):
         return _scattered(array, chosen, source)
-    sizes = [p.length if isinstance(p, Span) else Size(1) for p in chosen if not isinstance(p, Point)]
+    sizes = [p.length if isinstance(p, Span) else Size(1) for p in chosen if not isinstance(p, Point | At)]
     source = _fitting(source, sizes)
 
     def at(indices: Indices) -> Term:
@@ -239,6 +239,9 @@ def set_item(trace: Any, array: Array, key: Any, value: Any) -> Array:
                 inner.append(ZERO)
             elif isinstance(p, Point):
                 condition = simplify(land(condition, eq(indices[p.dim], size_value(p.position))))
+            elif isinstance(p, At):
+                place = position_of(p.where.at(()), array.shape[p.dim])
+                condition = simplify(land(condition, eq(indices[p.dim], place)))
             elif isinstance(p, Span):
                 inside, position = _within(p, array.shape[p.dim], indices[p.dim])
                 condition = simplify(land(condition, inside))

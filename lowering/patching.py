@@ -19,6 +19,7 @@ import torch
 
 from commute.lowering import locate
 from commute.lowering.active import active
+from commute.lowering.loops import over_range
 from commute.lowering.reals import MATH_FUNCTIONS, SymReal, on_reals
 from commute.lowering.registry import Unsupported
 from commute.lowering.symbols import SymInt, integer
@@ -138,7 +139,7 @@ class Float(metaclass=_Kind):
 
 
 class Range(metaclass=_Kind):
-    """range, whose ends may be sizes where the number of steps is fixed."""
+    """range, whose ends may be sizes; where the number of steps isn't fixed, it is a loop to be folded."""
 
     original = range
     symbolic = ()
@@ -147,16 +148,16 @@ class Range(metaclass=_Kind):
         if not any(isinstance(a, SymInt) for a in args):
             return range(*args)
         start, stop, step = (0, args[0], 1) if len(args) == 1 else (*args, 1)[:3]
+        inside = f"range({', '.join(map(str, args))})"
         try:
             count = (stop - start + step - 1) // step
         except Unsupported:
-            count = None
-        if not isinstance(count, int):
-            inside = ", ".join(map(str, args))
             raise Unsupported(
-                f"range({inside}): the number of steps isn't fixed, so the loop can't be unrolled; "
+                f"{inside}: the number of steps has no form for all sizes; "
                 "annotate the axis as a multiple, such as 4*w, or fix it by sizes={...}"
-            )
+            ) from None
+        if not isinstance(count, int):
+            return over_range(start, count.size, step, inside)
         return [start + i * step for i in range(count)]
 
 

@@ -180,7 +180,9 @@ class SymTensor(Symbolic):
     def __iter__(self) -> Iterator[Any]:
         first = self.shape[0] if self.ndim else None
         if isinstance(first, SymInt):
-            raise Unsupported(f"iteration over axis {first}, which may have any size; fix it in the annotation")
+            from commute.lowering.loops import Loop
+
+            return iter(Loop(first.size, lambda i: self[i], f"iteration over axis {first}"))
         return iter(self.unbind(0))
 
     def _data(self, what: str) -> Any:

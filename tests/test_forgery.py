@@ -95,7 +95,8 @@ def test_a_truth_value_is_no_number() -> None:
 
 
 def test_parameters_of_laws_and_states_of_folds_are_no_terms() -> None:
-    assert "no operator" in refused((X, X), computed("ring", state("s"), state("s")))
+    assert "isn't about numbers" in refused((state("s"), state("s")))
+    assert "isn't a real number" in refused((X, X), computed("index", state("s", INT), state("s", INT)))
     with pytest.raises(Malformed, match="no operator"):
         decode([["hole", [], ["x", "real"]]])
 

@@ -14,12 +14,12 @@ from typing import Any
 
 from commute.theory.axes import Axis, Size
 from commute.theory.ops import COMPOSITES, PRIMITIVES, REDUCTIONS
-from commute.theory.terms import BOOL, INT, REAL, Term, postorder
+from commute.theory.terms import BOOL, EXT, INT, REAL, Term, postorder
 
 READABLE = (REAL, INT, BOOL)
 """The sorts that an input may have: minus infinity is written, never read."""
 
-_LEAVES = {"const": 1, "named": 1, "ninf": 0, "true": 0, "false": 0, "size": 1, "axis": 1}
+_LEAVES = {"const": 1, "named": 1, "ninf": 0, "true": 0, "false": 0, "size": 1, "axis": 1, "state": 2}
 _NUMBER = re.compile(r"-?[0-9]{1,1200}(/[0-9]{1,1200})?")
 _CONNECTIVES, _WHOLE = {"and", "or", "not"}, {"floordiv", "mod"}
 
@@ -98,6 +98,8 @@ def _encode_attrs(t: Term) -> list[Any]:
         return [name, sort, [encode_size(s) for s in shape], None if bound is None else encode_size(bound)]
     if t.op == "reduce":
         return [t.attrs[0], encode_axis(t.attrs[1])]
+    if t.op == "fold":
+        return [encode_axis(t.attrs[0]), list(t.attrs[1]), t.attrs[2]]
     return [encode_axis(a) if isinstance(a, Axis) else a for a in t.attrs]
 
 
@@ -140,6 +142,8 @@ def _decode_node(op: str, args: list[Term], attrs: list[Any]) -> Term:
         if kind not in REDUCTIONS:
             raise Malformed(f"no reduction is named {kind!r}")
         return Term(op, (_number(_one(args)),), (kind, decode_axis(axis)))
+    if op == "fold":
+        return _fold(args, *_row(attrs, 3))
     if op in _LEAVES:
         return _leaf(op, args, _row(attrs, _LEAVES[op]))
     if op in PRIMITIVES:
@@ -149,6 +153,19 @@ def _decode_node(op: str, args: list[Term], attrs: list[Any]) -> Term:
     if op in COMPOSITES:
         return _composite(op, args, attrs)
     raise Malformed(f"no operator is named {op!r}")
+
+
+def _fold(args: Sequence[Term], axis: Any, names: Any, part: Any) -> Term:
+    """A fold.  What it puts in the place of a state that its steps read is a real number, as the state is said to be."""
+    states = tuple(_text(n) for n in _list(names))
+    if not states or len(set(states)) != len(states) or len(args) != 2 * len(states):
+        raise Malformed("a fold that doesn't have an init and a step for each of its states")
+    if not 0 <= _integer(part) < len(states):
+        raise Malformed("a fold that is none of its states")
+    read = frozenset().union(*(a.states for a in args[len(states) :]))
+    if any(_number(a).sort == EXT and name in read for name, a in zip(states * 2, args, strict=True)):
+        raise Malformed("a fold whose state may be minus infinity")
+    return Term("fold", tuple(args), (decode_axis(axis), states, part))
 
 
 def _input(args: Sequence[Term], name: Any, sort: Any, shape: Any, bound: Any) -> Term:
@@ -189,6 +206,8 @@ def _leaf(op: str, args: Sequence[Term], attrs: Sequence[Any]) -> Term:
         return Term(op, (), (value,))
     if op == "axis":
         return Term(op, (), (decode_axis(attrs[0]),))
+    if op == "state" and attrs[1] != REAL:
+        raise Malformed("a state that isn't a real number")
     if op == "named" and attrs[0] not in ("pi", "e"):
         raise Malformed(f"no real is named {attrs[0]!r}")
     return Term(op, (), tuple(_text(a) for a in attrs))

@@ -13,7 +13,7 @@ from itertools import product
 
 from commute.theory.index import in_range, simplify
 from commute.theory.ops import COMPOSITES, definition
-from commute.theory.terms import BOOL, INT, REAL, ZERO, Term, index, postorder, size_value, substitute
+from commute.theory.terms import BOOL, EXT, INT, REAL, ZERO, Term, index, postorder, size_value, substitute
 
 NEG, NIL, POS = 1, 2, 4
 ALL = NEG | NIL | POS
@@ -192,8 +192,16 @@ class Facts:
         if t.op in COMPOSITES and levels[0] == 1:
             return self._level(definition(t))
         if t.op == "fold":
-            return 2 if all(v == 2 for v in levels) and all(a.sort != "ext" for a in t.args) else 0
+            return self._fold_level(t)
         return 2 if all(v == 2 for v in levels) else 0
+
+    def _fold_level(self, t: Term) -> int:
+        """What its last step is, where every state that a step reads is the real number that it is taken for."""
+        names, part = t.attrs[1:]
+        read = frozenset().union(*(a.states for a in t.args[len(names) :]))
+        carried = [a for name, a in zip(names * 2, t.args, strict=True) if name in read]
+        sound = all(self._real[a] == 2 and a.sort != EXT for a in carried)
+        return self._real[t.args[len(names) + part]] if sound else 0
 
 
 def _instances(t: Term) -> list[Term]:

@@ -16,6 +16,11 @@ law can say, after thinking about how it could be wrong.  Never here: search; a 
 | reverse | a reduction over an axis may run from its end: index k becomes size - 1 - k |
 | cases | a term is where(c, what it is if c holds, what it is if not) |
 | signs | the same for the three cases 0 < x, x = 0 and neither |
+| prefix | a reduction over the indices below e + 1 is that over those below e, and the body at e |
+| fold | a fold is the fold through a family that reads no states; that it starts and steps alike are premises |
+| last | a fold whose steps read none of its states is its last step |
+
+The premises of a step (`premises_of`) are equations that earlier steps of the proof must have shown.
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ from math import isqrt
 
 from commute.theory.axes import Axis
 from commute.theory.facts import Facts
+from commute.theory.folds import Premise, by_family, last, prefix, premises
 from commute.theory.index import in_range, simplify
 from commute.theory.ops import COMPOSITES, definition, mul
 from commute.theory.polynomial import TooLarge, poly_of
@@ -141,7 +147,7 @@ def select_index(lhs: Term, rhs: Term, facts: Facts) -> bool:
     if mask.op != "where" or mask.args[0].op != "eq" or mask.args[1:] != (ONE, ZERO):
         return False
     position, other = solved(mask.args[0], axis) or (None, None)
-    if position is None or other is None or axis in other.free or other.sort != INT or not facts.real(rest):
+    if position is None or other is None or axis in other.free or other.sort != INT or other.states or not facts.real(rest):
         return False
     return selected(axis, other, rest) is rhs and facts.real(rhs)
 
@@ -255,5 +261,12 @@ SCHEMAS: dict[str, Callable[[Term, Term, Facts], bool]] = {
     "reverse": reverse,
     "cases": cases,
     "signs": signs,
+    "prefix": prefix,
+    "fold": by_family,
+    "last": last,
 }
 
+
+def premises_of(name: str, lhs: Term, rhs: Term) -> list[Premise]:
+    """What a computed step owes besides its own check: pairs of terms that must be known to be equal before."""
+    return premises(lhs, rhs) if name == "fold" else []

@@ -19,7 +19,7 @@ from typing import Any
 from commute.theory.codec import Malformed, Table, decode, decode_axis, encode_axis
 from commute.theory.facts import ALL, NEG, NIL, POS, Facts
 from commute.theory.law import BadInstance, find_law
-from commute.theory.schemas import SCHEMAS
+from commute.theory.schemas import SCHEMAS, premises_of
 from commute.theory.step import Step
 from commute.theory.terms import BOOL, FALSE, INT, TRUE, Term, postorder
 from commute.verify.definedness import Obligation, implies, obligations, uncovered
@@ -206,7 +206,7 @@ def _check_path(
     if path["ends"] != _ends(goals):
         raise Rejected("its ends aren't those that it names")
     owed = [o for ends in goals for t in ends[: 1 + (where == BOTH_DEFINED)] for o in obligations(t, facts)]
-    granted = [o for o in owed if not o.guards] if where in (WHERE_DEFINED, BOTH_DEFINED) else []
+    granted = [o for o in owed if not o.guards and not o.term.states] if where in (WHERE_DEFINED, BOTH_DEFINED) else []
     closure = Closure()
     used: set[str] = set()
     for number, step in enumerate(path["steps"]):
@@ -219,7 +219,7 @@ def _check_path(
         if name is not None:
             used.add(name)
     for a, b in goals:
-        if a.sort == BOOL or b.sort == BOOL:
+        if a.sort == BOOL or b.sort == BOOL or a.states or b.states:
             raise Rejected("a goal that isn't about numbers")
         closure.add(a)
         closure.add(b)
@@ -268,7 +268,7 @@ def _check_step(
         lhs, rhs = _at(terms, left), _at(terms, right)
         if name not in SCHEMAS:
             raise Rejected(f"no computed step is named {name!r}")
-        if not SCHEMAS[name](lhs, rhs, facts):
+        if not SCHEMAS[name](lhs, rhs, facts) or not all(closure.equal(a, b) for a, b in premises_of(name, lhs, rhs)):
             raise Rejected(f"{name} doesn't give {lhs} = {rhs}")
         closure.join(lhs, rhs)
         return None

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from commute.theory.law import Law, find_law
+from commute.theory.schemas import premises_of
 from commute.theory.step import Step
 from commute.theory.terms import Term
 
@@ -91,9 +92,9 @@ class Closure:
         return True
 
     def leans(self, step: Step) -> list[tuple[Term, Term]]:
-        """The pairs (hole, witness) of a step that equations have to join: those that are not one term."""
+        """The pairs (hole, witness) of a step, and its premises, that equations have to join: those that are not one term."""
         if not step.witnesses:
-            return []
+            return [(a, b) for a, b in premises_of(step.name, step.lhs, step.rhs) if a is not b] if not step.is_law else []
         law = self._laws.get(step.name) or find_law(step.name)
         holes = dict(step.holes)
         pairs = [(holes[name], witness) for (_, name), witness in zip(law.where, step.witnesses, strict=True)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from commute.theory.axes import Axis, first_free
 from commute.theory.facts import MASKS, Facts
@@ -19,6 +20,7 @@ _NEEDS = {"recip": "nonzero", "log": "positive", "sqrt": "nonnegative"}
 _TAKES_MINUS_INFINITY = {"add", "max", "min", "where", "exp", "lt", "le", "eq"}
 
 Guard = tuple[Term, bool]
+_NONE: frozenset[Any] = frozenset()
 
 MOST_CASES = 200_000
 """Ways through nested selections that are looked at."""
@@ -26,12 +28,16 @@ MOST_CASES = 200_000
 
 @dataclass(frozen=True)
 class Obligation:
-    """`predicate` must hold of `term` wherever all guards hold, for all values of the `bound` axes."""
+    """`predicate` must hold of `term` wherever all guards hold, for all values of the `bound` axes.
+
+    `within` are the folds whose states it may speak of: it must hold of those values that these folds reach, and no others.
+    """
 
     predicate: str
     term: Term
     guards: frozenset[Guard]
     bound: frozenset[Axis]
+    within: frozenset[Term] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.term} must be {self.predicate}"
@@ -40,53 +46,59 @@ class Obligation:
 def obligations(term: Term, facts: Facts) -> list[Obligation]:
     """What must hold for the term to be defined, less what can be read off."""
     found: dict[Obligation, None] = {}
-    seen: set[tuple[Term, frozenset[Guard], frozenset[Axis]]] = set()
-    stack: list[tuple[Term, frozenset[Guard], frozenset[Axis]]] = [(term, frozenset(), frozenset())]
+    seen: set[tuple[Term, frozenset[Guard], frozenset[Axis], frozenset[Term]]] = set()
+    stack: list[tuple[Term, frozenset[Guard], frozenset[Axis], frozenset[Term]]] = [(term, _NONE, _NONE, _NONE)]
     while stack:
-        t, guards, bound = stack.pop()
+        t, guards, bound, within = stack.pop()
         about = frozenset().union(*(g.free for g, _ in guards))
         bound &= t.free | about
-        if (t, guards, bound) in seen:
+        if (t, guards, bound, within) in seen:
             continue
-        seen.add((t, guards, bound))
+        seen.add((t, guards, bound, within))
         if len(seen) > MOST_CASES:
             raise ValueError(f"more than {MOST_CASES} ways through nested selections")
         if t.op in COMPOSITES:
-            stack.append((definition(t), guards, bound))
+            stack.append((definition(t), guards, bound, within))
             continue
-        axis, args = binds(t), t.args
+        axis, args, outer = binds(t), t.args, len(t.attrs[1]) if t.op == "fold" else 0
         if axis is not None and axis in about:
-            axis, args = _renamed(axis, args, about | bound)
+            axis, args = _renamed(axis, args, outer, about | bound)
         inner = bound | {axis} if axis is not None else bound
-        for owed in _own(t, args, guards, inner, facts):
+        deeper = within | {Term("fold", t.args, (*t.attrs[:2], 0))} if outer else within
+        for owed in _own(t, args[:outer], Obligation("", t, guards, bound, within), facts):
+            found.setdefault(owed)
+        for owed in _own(t, args[outer:], Obligation("", t, guards, inner, deeper), facts):
             found.setdefault(owed)
         for place, a in enumerate(args):
             extra = frozenset(((t.args[0], place == 1),)) if t.op == "where" and place else frozenset()
-            stack.append((a, guards | extra, inner))
+            stack.append((a, guards | extra, bound, within) if place < outer else (a, guards | extra, inner, deeper))
     return list(found)
 
 
-def _renamed(axis: Axis, args: tuple[Term, ...], taken: frozenset[Axis]) -> tuple[Axis, tuple[Term, ...]]:
-    """A binder under another name: its index isn't that of which the guards around it speak."""
+def _renamed(axis: Axis, args: tuple[Term, ...], outer: int, taken: frozenset[Axis]) -> tuple[Axis, tuple[Term, ...]]:
+    """A binder under another name: its index isn't that of which the guards around it (and the inits of a fold) speak."""
     fresh = first_free(axis.size, taken.union(*(a.free for a in args)))
-    return fresh, tuple(substitute(a, {axis: index(fresh)}) for a in args)
+    return fresh, args[:outer] + tuple(substitute(a, {axis: index(fresh)}) for a in args[outer:])
 
 
-def _own(
-    t: Term, args: tuple[Term, ...], guards: frozenset[Guard], bound: frozenset[Axis], facts: Facts
-) -> list[Obligation]:
-    """What the node itself owes of its arguments, `bound` being the axes that are bound where they stand."""
+def _own(t: Term, args: tuple[Term, ...], place: Obligation, facts: Facts) -> list[Obligation]:
+    """What the node itself owes of some arguments, `place` saying what is bound and known where they stand."""
     owed = []
+    guards = place.guards
     about = frozenset().union(*(g.free for g, _ in guards))
     need = _NEEDS.get(t.op)
-    if need is not None and not facts.holds(need, args[0]) and not _guarded(args[0], need, guards):
-        owed.append(Obligation(need, args[0], guards, bound & (args[0].free | about)))
+    if need is not None and args and not facts.holds(need, args[0]) and not _guarded(args[0], need, guards):
+        owed.append(replace(place, predicate=need, term=args[0], bound=place.bound & (args[0].free | about)))
     takes = t.op in _TAKES_MINUS_INFINITY or (t.op == "reduce" and t.attrs[0] in ("max", "min"))
     if not takes:
         for a in args:
             if a.sort != BOOL and not facts.real(a):
-                owed.append(Obligation("real", a, guards, bound & (a.free | about)))
-    return owed
+                owed.append(replace(place, predicate="real", term=a, bound=place.bound & (a.free | about)))
+    return [replace(o, within=frozenset()) if not _reads_states(o) else o for o in owed]
+
+
+def _reads_states(owed: Obligation) -> bool:
+    return bool(owed.term.states) or any(g.states for g, _ in owed.guards)
 
 
 def _guarded(term: Term, need: str, guards: frozenset[Guard]) -> bool:
@@ -115,7 +127,7 @@ def uncovered(
     """
 
     def covers(have: Obligation, want: Obligation) -> bool:
-        if not implies(have.predicate, want.predicate) or not equal(have.term, want.term):
+        if not implies(have.predicate, want.predicate) or not equal(have.term, want.term) or have.within != want.within:
             return False
         if everywhere and not want.bound <= have.bound:
             return False

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from commute.theory.axes import Axis, first_free
+from commute.theory.folds import parts_of, put_states
 from commute.theory.ops import COMPOSITES, definition
-from commute.theory.terms import Term, binds, const, index, postorder, rebuild, substitute
+from commute.theory.terms import Term, const, postorder, rebuild, substitute
 
 
 class BudgetExceeded(Exception):
@@ -48,48 +48,8 @@ def opened(terms: Sequence[Term]) -> list[Term]:
 
 def _steps(fold: Term, count: int) -> Term:
     axis, names, part = fold.attrs
-    current, steps = fold.args[: len(names)], fold.args[len(names) :]
+    current, steps = parts_of(fold)
     for i in range(count):
         values = dict(zip(names, current, strict=True))
         current = tuple(put_states(substitute(s, {axis: const(i)}), values) for s in steps)
     return current[part]
-
-
-def put_states(term: Term, values: Mapping[str, Term]) -> Term:
-    """The term with states replaced by terms; a binder that would capture an axis of theirs gets another copy."""
-    carried = frozenset().union(*(v.free for v in values.values()))
-    memo: dict[Term, Term] = {}
-
-    def go(root: Term) -> Term:
-        stack = [root]
-        while stack:
-            t = stack[-1]
-            if t in memo:
-                stack.pop()
-                continue
-            if not t.states & values.keys():
-                memo[t] = t
-            elif t.op == "state":
-                memo[t] = values[t.attrs[0]]
-            else:
-                safe = _apart(t, carried)
-                missing = [a for a in safe.args if a not in memo]
-                if missing:
-                    stack.extend(missing)
-                    continue
-                memo[t] = rebuild(safe, tuple(memo[a] for a in safe.args))
-            stack.pop()
-        return memo[root]
-
-    return go(term)
-
-
-def _apart(t: Term, carried: frozenset[Axis]) -> Term:
-    """The same node with no bound axis among `carried`."""
-    if t.op in COMPOSITES and carried.intersection(a for a in t.attrs if isinstance(a, Axis)):
-        return _apart(definition(t), carried)
-    bound = binds(t)
-    if bound is None or bound not in carried:
-        return t
-    fresh = first_free(bound.size, carried | t.args[0].free)
-    return Term(t.op, (substitute(t.args[0], {bound: index(fresh)}),), (t.attrs[0], fresh))
