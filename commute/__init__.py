@@ -12,6 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from commute.egraph.plan import Plan as Plan
+    from commute.optimizing import optimize as optimize
     from commute.proving import prove as prove
     from commute.rechecking import recheck_file as recheck_file
     from commute.theory.diagram import Diagram as Diagram
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
 _HOME = {
     "Counterexample": "commute.verify.verdict",
     "Diagram": "commute.theory.diagram",
+    "Plan": "commute.egraph.plan",
     "UsageError": "commute.theory.messages",
     "Verdict": "commute.verify.verdict",
     "law": "commute.theory.law",
+    "optimize": "commute.optimizing",
     "prove": "commute.proving",
     "recheck_file": "commute.rechecking",
 }

@@ -94,7 +94,7 @@ class Forms:
         self.nodes[c] = {node: move}
         self.first[c] = node
         self.free[c] = self._free(node)
-        self.term[c] = self._term(node, self.term)
+        self.term[c] = self.term_of(node, self.term)
         self._of_term.setdefault(self.term[c], c)
         self._used(node)
         self.size += 1
@@ -166,7 +166,7 @@ class Forms:
         free = frozenset().union(*(self.free[a] for a in node.args))
         if node.op in ("con", "reduce"):
             return free - node.bound
-        return self._term(node, self.term).free
+        return self.term_of(node, self.term).free
 
     def _used(self, node: Node) -> None:
         for a in set(node.args):
@@ -206,7 +206,7 @@ class Forms:
         """All classes, oldest first."""
         return list(self.nodes)
 
-    def _term(self, node: Node, terms: Mapping[int, Term]) -> Term:
+    def term_of(self, node: Node, terms: Mapping[int, Term]) -> Term:
         """The term of a node, given the terms of its arguments."""
         args = [terms[a] for a in node.args]
         if node.op == "leaf":
@@ -224,7 +224,7 @@ class Forms:
         """The term of a class, where `choice` says which node each class is computed by (else the first)."""
         terms: dict[int, Term] = {}
         for c in self.order(choice, [root]):
-            terms[c] = self._term(self.canonical(choice.get(c, self.first[c])), terms)
+            terms[c] = self.term_of(self.canonical(choice.get(c, self.first[c])), terms)
         return terms[self.find(root)]
 
     def order(self, choice: Mapping[int, Node], roots: Iterable[int]) -> list[int]:
@@ -248,7 +248,7 @@ class Forms:
         return out
 
 
-class Cyclic(Exception):
+class Cyclic(ValueError):
     """A choice of nodes in which a class needs itself."""
 
 

@@ -186,6 +186,24 @@ class Search:
             self.seen[key] = found
         return found
 
+    def naive(self) -> Planned | None:
+        """The program as written, every operation a kernel of its own."""
+        return self._fixed(lambda node: True)
+
+    def unfused(self) -> Planned | None:
+        """The program as written, the result of every reduction stored."""
+        return self._fixed(lambda node: bool(node.bound))
+
+    def _fixed(self, stored: Callable[[Node], bool]) -> Planned | None:
+        choice = {c: n for c, (_, n) in self.estimate.items()}
+        choice |= {c: self.forms.canonical(n) for c, n in self.forms.first.items() if c in choice and n.op not in ALONG}
+        try:
+            order = self.forms.order(choice, self.roots)
+        except Cyclic:
+            return None
+        cut = Cutting(self, {c: choice[c] for c in order}, order)
+        return cut.at(frozenset(c for c in order if choice[c].op != "leaf" and self.forms.free[c] and stored(choice[c])))
+
     def kernel(self, region: Region) -> Kernel | None:
         """The best kernel of a region, remembered."""
         key = (region.outputs, tuple((c, region.node[c]) for c in region.inner), region.leaves)
@@ -218,7 +236,7 @@ class Cutting:
     def best(self) -> Planned | None:
         """From all fused and from all reductions stored: a beam search that stores or fuses one array at a time."""
         reductions = frozenset(c for c in self.candidates if self.node[c].bound)
-        found: dict[frozenset[int], Planned | None] = {s: self._at(s) for s in (frozenset(), reductions)}
+        found: dict[frozenset[int], Planned | None] = {s: self.at(s) for s in (frozenset(), reductions)}
         expanded: set[frozenset[int]] = set()
         while len(expanded) < MOST_STEPS and monotonic() < self.search.deadline:
             beam = heapq.nsmallest(BEAM, ((p.cost, sorted(s)) for s, p in found.items() if p is not None))
@@ -231,10 +249,10 @@ class Cutting:
             expanded.add(stored)
             for c in self.candidates:
                 if stored ^ {c} not in found:
-                    found[stored ^ {c}] = self._at(stored ^ {c})
+                    found[stored ^ {c}] = self.at(stored ^ {c})
         return min((p for p in found.values() if p is not None), key=lambda p: p.cost, default=None)
 
-    def _at(self, stored: frozenset[int]) -> Planned | None:
+    def at(self, stored: frozenset[int]) -> Planned | None:
         """The plan that stores these classes besides the results."""
         search = self.search
         kept = [c for c in self.order if (c in stored or c in search.roots) and self.node[c].op != "leaf"]

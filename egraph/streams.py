@@ -2,7 +2,7 @@
 
 A reduction over x whose body depends on an earlier reduction over x waits for the next pass, unless what it depends on enters
 only through a correction that distributes over the reduction: f(x, r') = c(r, r')·f(x, r), or a polynomial in a shift by r,
-whose lower moments are carried along.  Then it runs beside the other, in one pass (cascaded reductions; THEORY: the fusion theorem).
+whose lower moments are carried along.  Then it runs beside the other, in one pass (cascaded reductions).
 To add here: another way in which a dependence distributes.  Never here: an attention pattern, or costs.
 """
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from commute.theory import messages
+from commute.theory.messages import UsageError
+
 
 @dataclass(frozen=True)
 class Level:
@@ -80,3 +83,10 @@ MACHINES: dict[str, Machine] = {
         ),
     )
 }
+
+
+def machine_named(name: str) -> Machine:
+    """The machine of a name; UsageError names the nearest one."""
+    if name not in MACHINES:
+        raise UsageError(messages.unknown_choice("machine", name, MACHINES))
+    return MACHINES[name]
