@@ -183,12 +183,10 @@ class Costing:
         return widest
 
     def _counted(self, classes: Sequence[int], tiles: Mapping[Axis, np.ndarray]) -> set[int]:
-        """All but the statistics: values whose axes are a proper part of another's, one number a row, stay in registers."""
+        """All but the statistics: one number for each position of the grid, beside a wider value, stays in registers."""
         axes = {c: self.forms.free[c] for c in classes}
-        widest = max((len(a) for a in axes.values()), default=0)
-        small = {c for c, a in axes.items() if a < frozenset(tiles) | a and a <= frozenset(tiles) and len(a) < widest}
-        keep = {c for c in small if not any(a > axes[c] for d, a in axes.items() if d not in self.region.leaves)}
-        return {c for c in classes if c not in small or c in keep}
+        inner = [a for c, a in axes.items() if c not in self.region.leaves]
+        return {c for c, a in axes.items() if not (a <= frozenset(tiles) and any(a < b for b in inner))}
 
     def _segments(self) -> list[tuple[bool, list[int]]]:
         """The operations in the order of work: (inside a loop, operations)."""

@@ -18,7 +18,7 @@ from commute.egraph.forms import Cyclic, Forms, Node
 from commute.egraph.kernels import Kernel, Target, best_kernel
 from commute.theory.axes import Axis
 from commute.theory.ops import COMPOSITES
-from commute.theory.terms import Term
+from commute.theory.terms import Term, postorder
 
 Choice = dict[int, Node]
 
@@ -188,13 +188,14 @@ class Search:
 
     def naive(self) -> Planned | None:
         """The program as written, every operation a kernel of its own."""
-        return self._fixed(lambda node: True)
+        return self._fixed(lambda c: True)
 
     def unfused(self) -> Planned | None:
-        """The program as written, the result of every reduction stored."""
-        return self._fixed(lambda node: bool(node.bound))
+        """The program as written, every result of a reduction, or of a composite along an axis, stored."""
+        written = {self.forms.insert(t): t for r in self.roots for t in postorder(self.forms.term[r])}
+        return self._fixed(lambda c: c in written and (written[c].op in ALONG or written[c].op == "reduce"))
 
-    def _fixed(self, stored: Callable[[Node], bool]) -> Planned | None:
+    def _fixed(self, stored: Callable[[int], bool]) -> Planned | None:
         choice = {c: n for c, (_, n) in self.estimate.items()}
         choice |= {c: self.forms.canonical(n) for c, n in self.forms.first.items() if c in choice and n.op not in ALONG}
         try:
@@ -202,7 +203,7 @@ class Search:
         except Cyclic:
             return None
         cut = Cutting(self, {c: choice[c] for c in order}, order)
-        return cut.at(frozenset(c for c in order if choice[c].op != "leaf" and self.forms.free[c] and stored(choice[c])))
+        return cut.at(frozenset(c for c in order if choice[c].op != "leaf" and self.forms.free[c] and stored(c)))
 
     def kernel(self, region: Region) -> Kernel | None:
         """The best kernel of a region, remembered."""
@@ -213,8 +214,6 @@ class Search:
 
     def reads(self, term: Term) -> bool:
         """Whether a leaf reads an input that may change from call to call."""
-        from commute.theory.terms import postorder
-
         return any(t.op == "input" and t.attrs[0] not in self.static for t in postorder(term))
 
 
