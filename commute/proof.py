@@ -55,7 +55,7 @@ SHORT = 9
 _SHRINK = 600
 """Proofs of at most so many steps are searched for steps that nothing needs."""
 
-_BRANCHING = {"max", "min", "lt", "le", "eq", "relu", "abs"}
+_BRANCHING = {"max", "min", "lt", "le", "eq", "relu", "abs", "where"}
 
 
 @dataclass

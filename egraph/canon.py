@@ -16,13 +16,14 @@ from commute.egraph.contents import size_of
 from commute.egraph.extremes import Extremes
 from commute.egraph.folding import closed_form
 from commute.egraph.functions import Functions
+from commute.egraph.integers import Integers
 from commute.egraph.journal import Journal
+from commute.egraph.masked import Masked
 from commute.egraph.monomials import Products, direction, is_indicator, without
 from commute.egraph.selecting import Selecting
 from commute.egraph.sums import Reductions
 from commute.theory.axes import Size
 from commute.theory.facts import Facts
-from commute.theory.index import simplify
 from commute.theory.ops import COMPOSITES, definition, exp, mul, recip
 from commute.theory.polynomial import (
     UNIT,
@@ -100,6 +101,8 @@ class Canon:
         self.functions = Functions(self)
         self.extremes = Extremes(self)
         self.selecting = Selecting(self)
+        self.integers = Integers(self)
+        self.masked = Masked(self)
 
     def allow(self, seconds: float) -> None:
         """Set the time that is left from now on."""
@@ -142,10 +145,10 @@ class Canon:
     def _norm(self, term: Term) -> Term:
         if term.op in COMPOSITES:
             return self.norm(self.journal.computed("definition", term, definition(term)))
-        if term.sort in (INT, BOOL) and _is_index(term):
-            return self.journal.computed("index", term, simplify(term))
-        if term.op == "input":
-            return self.journal.computed("index", term, simplify(term))
+        if term.op == "input" and not all(map(_is_index, term.args)):
+            return self.integers.read(term)
+        if term.op == "input" or (term.sort in (INT, BOOL) and _is_index(term)):
+            return self.integers.index(term)
         if term.op == "fold":
             closed = closed_form(self, term)
             if closed is not None:
@@ -196,6 +199,8 @@ class Canon:
             return self.selecting.normal(t)
         if t.op == "reduce":
             return self._reduce(t)
+        if t.op in ("floordiv", "mod"):
+            return self.integers.normal(t)
         return t
 
     def _add(self, t: Term) -> Term:
@@ -230,9 +235,7 @@ class Canon:
             return self.reductions.max(axis, body)
         if kind == "min" and body.sort != EXT:
             return self.norm(self.journal.law("min_over_by_max", {"x": body}, {"k": axis}).rhs)
-        if kind == "prod" and body.op == "exp":
-            return self.norm(self.journal.law("prod_exp", {"x": body.args[0]}, {"k": axis}).rhs)
-        return t
+        return self.reductions.prod(axis, body) if kind == "prod" else t
 
     # --- what is known -----------------------------------------------------------------------------------------------
 

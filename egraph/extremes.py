@@ -29,8 +29,11 @@ class Extremes:
         x, y = t.args
         if t.op == "min":
             if EXT in (x.sort, y.sort):
-                return t
+                return self.canon.masked.min(t)
             return self.canon.norm(law("min_by_max", {"x": x, "y": y}).rhs)
+        joined = self.canon.masked.max(x, y) or self.canon.masked.max_over(x, y)
+        if joined is not None:
+            return joined
         left, right = self.canon.functions.as_exp(x), self.canon.functions.as_exp(y)
         if left is not None and right is not None:
             return self.canon.norm(law("exp_max", {"x": left, "y": right}).lhs)

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from commute.egraph.contents import size_of
+from commute.egraph.monomials import is_indicator
 from commute.theory.ops import add, exp, log, mul, neg, recip, sqrt
 from commute.theory.polynomial import monomial_key, monomial_term, poly_of, poly_term
 from commute.theory.terms import EXT, MINUS_ONE, NINF, Term, const
@@ -40,6 +41,10 @@ class Functions:
             return norm(law("exp_neg", {"x": x.args[0]}).lhs) if x.args[0].sort != EXT else t
         if x.op == "sqrt":
             return norm(law("recip_of_sqrt", {"x": x.args[0]}).rhs)
+        if is_indicator(x):
+            return norm(law("recip_where", {"c": x.args[0], "x": x.args[1], "y": x.args[2]}).rhs)
+        if x.op == "reduce" and x.attrs[0] == "prod":
+            return norm(law("prod_recip", {"x": x.args[0]}, {"k": x.attrs[1]}).lhs)
         if x.op == "mul":
             return norm(law("recip_product", {"x": x.args[0], "y": x.args[1]}).rhs)
         if x.op == "add":
@@ -107,6 +112,8 @@ class Functions:
     def _log(self, t: Term) -> Term:
         x = t.args[0]
         norm, law = self.canon.norm, self.journal.law
+        if x.op == "const":
+            return self._log_number(t, x.attrs[0])
         if x.op == "exp" and x.args[0].sort != EXT:
             return law("log_of_exp", {"x": x.args[0]}).rhs
         if x.op == "recip":
@@ -123,6 +130,25 @@ class Functions:
                 return self._split_log(log(mul(*parts)), *parts) or t
         return t
 
+    def _log_number(self, t: Term, value: Fraction) -> Term:
+        """log(p/q) as a sum of logarithms of primes."""
+        if value <= 0:
+            return t
+        if value.denominator > 1:
+            over = const(value.denominator)
+            self.journal.computed("constant", recip(over), const(1 / Fraction(value.denominator)))
+            if value.numerator == 1:
+                return self.canon.norm(self.journal.law("log_recip", {"x": over}, witnesses={"x": over}).rhs)
+            self.journal.computed("constant", mul(const(value.numerator), recip(over)), t.args[0])
+            return self._split_log(t, const(value.numerator), recip(over)) or t
+        outside, primes = _square_free(value.numerator)
+        factor = outside if outside > 1 else primes[0] if len(primes) > 1 else None
+        if factor is None:
+            return t
+        rest = const(value / factor)
+        self.journal.computed("constant", mul(const(factor), rest), t.args[0])
+        return self._split_log(t, const(factor), rest) or t
+
     def _split_log(self, t: Term, left: Term, right: Term) -> Term | None:
         witnesses = self.canon.known("positive", left), self.canon.known("positive", right)
         if witnesses[0] is None or witnesses[1] is None:
@@ -136,6 +162,8 @@ class Functions:
         norm, law = self.canon.norm, self.journal.law
         if x.op == "const":
             return self._sqrt_number(t)
+        if is_indicator(x):
+            return norm(law("sqrt_where", {"c": x.args[0], "x": x.args[1], "y": x.args[2]}).rhs)
         if x.op == "recip":
             return norm(law("sqrt_of_recip", {"x": x.args[0]}).rhs)
         if x.op == "exp" and x.args[0].sort != EXT:

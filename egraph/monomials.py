@@ -192,12 +192,21 @@ class Products:
         if below in powers:
             witness = self.known("nonzero", below)
             if witness is None:
-                return None
+                return self._absorb(atom, powers)
             step = self.journal.law("recip_cancels", {"x": below}, witnesses={"x": witness})
             return times(((below, 1),), ((atom, 1),)), step.lhs, step.rhs
         if below.op != "add":
             return None
         return self._divide(atom, poly_of(below), powers)
+
+    def _absorb(self, atom: Term, powers: dict[Term, int]) -> tuple[Monomial, Term, Term] | None:
+        """x·1/x·1/x -> 1/x and x·x·1/x -> x, which hold for x = 0 too."""
+        below = atom.args[0]
+        for name, once, twice in (("recip_absorbs", below, atom), ("square_times_recip", atom, below)):
+            if powers[twice] > 1:
+                step = self.journal.law(name, {"x": below})
+                return times(((once, 1),), ((twice, 2),)), step.lhs, step.rhs
+        return None
 
     def _divide(self, atom: Term, poly: Poly, powers: dict[Term, int]) -> tuple[Monomial, Term, Term] | None:
         """L·1/P -> (1 - (P-L)·1/P) / c for a monomial c·L of P that the product has (exp factors may have more)."""

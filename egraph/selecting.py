@@ -9,9 +9,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from commute.egraph.monomials import is_indicator, subject_of
+from commute.egraph.monomials import is_indicator, subject_of, without
 from commute.theory.index import simplify
-from commute.theory.ops import add, eq, indicator, lnot, lt, mul, sub
+from commute.theory.ops import add, eq, exp, indicator, lnot, lt, mul, sub
 from commute.theory.polynomial import UNIT, Poly, monomial_key, monomial_term, plus, poly_of, poly_term, product
 from commute.theory.terms import BOOL, EXT, FALSE, INT, MINUS_ONE, NINF, ONE, TRUE, ZERO, Term, const, rebuild
 
@@ -29,6 +29,10 @@ class Selecting:
     def split(self, t: Term) -> Term:
         """A selection between reals as a polynomial in indicators."""
         norm, law = self.canon.norm, self.journal.law
+        if _of_indicator(t.args[0]):
+            return norm(self._opened(t))
+        if t.args[0].op == "not":
+            return norm(law("where_not", {"c": t.args[0].args[0], "x": t.args[1], "y": t.args[2]}).rhs)
         c, a, b = (norm(x) for x in t.args)
         node = rebuild(t, (c, a, b))
         if c in (TRUE, FALSE):
@@ -39,6 +43,11 @@ class Selecting:
         if is_indicator(node):
             return self.normal(node)
         return self._clipped(c, a, b) or norm(step.rhs)
+
+    def _opened(self, t: Term) -> Term:
+        """where(0 < [c], a, b) as where(c, a, b)."""
+        c, a, b = t.args
+        return self.journal.law("where_of_indicator", {"c": c.args[1].args[0], "x": a, "y": b}).rhs
 
     def _clipped(self, c: Term, a: Term, b: Term) -> Term | None:
         """where(c, a, b) with c about the sign of P and a - b = q·P: [0 < P]·P = max(P, 0) and [P = 0]·P = 0."""
@@ -70,20 +79,15 @@ class Selecting:
         """The normal form of a where or of a truth value over arguments in normal form."""
         if t.sort == BOOL and t.op == "where":
             return self.journal.computed("index", t, simplify(t))
+        if t.op == "where" and _of_indicator(t.args[0]):
+            return self.canon.norm(self._opened(t))
         if t.op == "where":
-            return self._indicator(t) if is_indicator(t) else self._extended(t)
+            return self._indicator(t) if is_indicator(t) else self.canon.masked.where(t)
         if t.op in ("lt", "le", "eq") and all(a.sort == INT for a in t.args):
             return self.journal.computed("index", t, simplify(t))
         if t.op in ("and", "or", "not"):
             return self.journal.computed("index", t, simplify(t))
         return t
-
-    def _extended(self, t: Term) -> Term:
-        law = self.journal.law
-        c, a, b = t.args
-        if c in (TRUE, FALSE):
-            return law("where_true" if c is TRUE else "where_false", {"x": a, "y": b}).rhs
-        return law("where_same", {"c": c, "x": a}).rhs if a is b else t
 
     def _indicator(self, t: Term) -> Term:
         norm, law = self.canon.norm, self.journal.law
@@ -130,8 +134,11 @@ class Selecting:
         return self.canon.norm(step.rhs)
 
     def _positive(self, x: Term, y: Term) -> Term:
-        """[x < y] as [0 < P], P without a common factor that is positive."""
+        """[x < y] as [0 < P], P without a common factor that is positive; exp(a) < exp(b) as a < b."""
         norm, law = self.canon.norm, self.journal.law
+        exponents = self._exponents(x, y)
+        if exponents is not None:
+            return norm(law("lt_of_exp", {"x": exponents[0], "y": exponents[1]}).rhs)
         difference = norm(law("lt_by_difference", {"x": x, "y": y}).rhs.args[0].args[1])
         witness = self.canon.known("positive", difference)
         if witness is not None:
@@ -155,8 +162,28 @@ class Selecting:
         self.journal.computed("ring", difference, mul(MINUS_ONE, opposite))
         return norm(law("sign_of_negative", {"x": opposite}).rhs)
 
+    def _exponents(self, x: Term, y: Term) -> tuple[Term, Term] | None:
+        """(a, b) where [x < y] is [exp(a) < exp(b)]; the equation is noted."""
+        gap = plus(poly_of(y), poly_of(x), -1)
+        if len(gap) != 2 or sum(gap.values()) or not any(a.op == "exp" for m in gap for a, _ in m):
+            return None
+        high, low = sorted(gap, key=lambda m: -gap[m])
+        below, above = (self.canon.functions.as_exp(monomial_term(m)) if m else ZERO for m in (low, high))
+        if below is None or above is None:
+            return None
+        norm, law = self.canon.norm, self.journal.law
+        small, large = monomial_term(low), monomial_term(high)
+        scale, difference = gap[high], add(large, mul(MINUS_ONE, small))
+        first = law("lt_by_difference", {"x": x, "y": y})
+        self.journal.computed("ring", first.rhs.args[0].args[1], mul(const(scale), difference))
+        law("lt_zero_scale", {"c": const(scale), "x": difference}, witnesses={"c": const(scale)})
+        law("lt_by_difference", {"x": small, "y": large})
+        norm(exp(below))
+        norm(exp(above))
+        return below, above
+
     def _zero(self, x: Term, y: Term) -> Term:
-        """[x = y] as [P = 0], P with leading coefficient 1."""
+        """[x = y] as [P = 0], P with leading coefficient 1 and no factor that is never 0."""
         norm, law = self.canon.norm, self.journal.law
         difference = norm(law("eq_by_difference", {"x": x, "y": y}).rhs.args[0].args[0])
         poly: Poly = poly_of(difference)
@@ -166,10 +193,30 @@ class Selecting:
             self.journal.computed("ring", difference, mul(const(lead), rest))
             law("eq_zero_scale", {"c": const(lead), "x": rest})
             difference = rest
+        factors = self._never_zero(difference)
+        if factors is not None:
+            scale, witness, rest = factors
+            self.journal.computed("ring", difference, mul(scale, rest))
+            law("eq_zero_scale", {"c": scale, "x": rest}, witnesses={"c": witness})
+            return self._zero(rest, ZERO)
         witness = self.canon.known("nonzero", difference)
         if witness is not None:
             return law("eq_zero_false", {"x": difference}, witnesses={"x": witness}).rhs
         return indicator(eq(difference, ZERO))
+
+    def _never_zero(self, difference: Term) -> tuple[Term, Term, Term] | None:
+        """(factor, witness that it isn't 0, the rest) for what all monomials share; None where that is 1 or all there is."""
+        poly = poly_of(difference)
+        shared = dict(next(iter(poly), ()))
+        for m in poly:
+            powers = dict(m)
+            shared = {a: min(e, powers[a]) for a, e in shared.items() if a in powers}
+        common = tuple((a, e) for a, e in sorted(shared.items(), key=lambda p: p[0].digest) if self.canon.known("nonzero", a))
+        if not common or set(poly) == {common}:
+            return None
+        scale = monomial_term(common)
+        witness = self.canon.known("nonzero", scale)
+        return None if witness is None else (scale, witness, poly_term({without(m, common): c for m, c in poly.items()}))
 
     def add(self, t: Term) -> Term:
         """A sum with a part that may be -inf: it goes into selections, and -inf absorbs it."""
@@ -183,6 +230,10 @@ class Selecting:
         if x.op == "where" and x.sort == EXT:
             return norm(law("add_where", {"c": x.args[0], "x": x.args[1], "y": x.args[2], "z": y}).rhs)
         return t
+
+
+def _of_indicator(condition: Term) -> bool:
+    return condition.op == "lt" and condition.args[0] is ZERO and is_indicator(condition.args[1])
 
 
 def lead_of(poly: Poly) -> Fraction:

@@ -248,6 +248,21 @@ class Reductions:
             body = substitute(body, {old: index(new)})
         return fresh, body
 
+    # --- products ----------------------------------------------------------------------------------------------------
+
+    def prod(self, axis: Axis, body: Term) -> Term:
+        """The normal form of the product over an axis of a body in normal form."""
+        whole, law = reduce("prod", axis, body), self.journal.law
+        if body is ONE:
+            return self.journal.computed("sum_constant", whole, ONE)
+        if body.op == "exp" and body.sort != EXT and body.args[0].sort != EXT:
+            return self.canon.norm(law("prod_exp", {"x": body.args[0]}, {"k": axis}).rhs)
+        if body.op == "mul" and EXT not in (body.args[0].sort, body.args[1].sort):
+            return self.canon.norm(law("prod_mul", {"x": body.args[0], "y": body.args[1]}, {"k": axis}).rhs)
+        if body.op == "reduce" and body.attrs[0] == "prod":
+            return self._nest(whole)
+        return self._renamed("prod", [axis], body)
+
     # --- maxima ------------------------------------------------------------------------------------------------------
 
     def max(self, axis: Axis, body: Term) -> Term:
@@ -260,7 +275,7 @@ class Reductions:
             left, right = (self.canon.norm(reduce("max", axis, a)) for a in body.args)
             return self.canon.norm(Term("max", (left, right)))
         if body.op == "reduce" and body.attrs[0] == "max":
-            return self._max_nest(whole)
+            return self._nest(whole)
         if body.sort == EXT:
             return self._renamed("max", [axis], body)
         exponent = self.canon.functions.as_exp(body)
@@ -268,17 +283,18 @@ class Reductions:
             return self.canon.norm(self.journal.law("exp_over_max", {"x": exponent}, {"k": axis}).rhs)
         return self._max_real(axis, body)
 
-    def _max_nest(self, whole: Term) -> Term:
-        binders: list[Axis] = []
+    def _nest(self, whole: Term) -> Term:
+        """Maxima or products over several axes, in a canonical order."""
+        kind, binders = whole.attrs[0], []
         inner, fresh = whole, []
-        while inner.op == "reduce" and inner.attrs[0] == "max":
+        while inner.op == "reduce" and inner.attrs[0] == kind:
             renamed = self._rename(inner, Axis(inner.attrs[1].size, next(self._fresh)))
             binders.append(renamed.attrs[1])
             inner = renamed.args[0]
             fresh.append(renamed)
         order = canonical_order(binders, [inner], self.shapes)
-        self._reorder("max", binders, order, inner)
-        return self._renamed("max", order, inner)
+        self._reorder(kind, binders, order, inner)
+        return self._renamed(kind, order, inner)
 
     def _max_real(self, axis: Axis, body: Term) -> Term:
         poly = poly_of(body)

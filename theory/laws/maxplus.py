@@ -206,3 +206,9 @@ def absolute_square(x: Real) -> Sides:
 def recip_of_max(x: Real, y: Real) -> Sides:
     """The reciprocal turns a maximum of positive numbers into a minimum."""
     return recip(maximum(x, y)), minimum(recip(x), recip(y))
+
+
+@law(near=lambda x: (minimum(x, NINF), x))
+def min_minus_infinity(x: Extended) -> Sides:
+    """Nothing is less than minus infinity."""
+    return minimum(x, NINF), NINF

@@ -353,3 +353,29 @@ def eq_zero_false(x: Real) -> Sides:
 def lt_next(x: Integer, y: Integer) -> Sides:
     """Of integers, x < y + 1 says that x < y or x = y."""
     return indicator(lt(x, add(y, ONE))), add(indicator(lt(x, y)), indicator(eq(x, y)))
+
+
+@law(near=lambda c, x, y: (where(lt(indicator(c), ONE), x, y), where(c, x, y)))
+def where_of_indicator(c: Truth, x: Extended, y: Extended) -> Sides:
+    """A condition holds where its indicator is positive."""
+    return where(lt(ZERO, indicator(c)), x, y), where(c, x, y)
+
+
+@law(
+    near=lambda c, d, e, x, y: (
+        where(c, where(d, x, NINF), where(e, y, NINF)),
+        where(lor(d, e), where(c, x, y), NINF),
+    ),
+)  # fmt: skip
+def where_of_masked(c: Truth, d: Truth, e: Truth, x: Extended, y: Extended) -> Sides:
+    """A choice between two masked values is one masked choice."""
+    return (
+        where(c, where(d, x, NINF), where(e, y, NINF)),
+        where(lor(land(c, d), land(lnot(c), e)), where(c, x, y), NINF),
+    )
+
+
+@law(near=lambda c, d, x: (maximum(where(c, x, NINF), where(d, x, NINF)), where(land(c, d), x, NINF)))
+def max_of_masked(c: Truth, d: Truth, x: Extended) -> Sides:
+    """The larger of one value under two masks is the value under either."""
+    return maximum(where(c, x, NINF), where(d, x, NINF)), where(lor(c, d), x, NINF)
