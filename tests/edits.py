@@ -40,6 +40,8 @@ _NAMES = {
     "maxpool1d": "avg_pool1d", "max_pool2d": "avg_pool2d", "avg_pool2d": "max_pool2d", "any": "all", "all": "any",
     "logical_and": "logical_or", "logical_or": "logical_and", "sign": "abs", "ge": "gt", "gt": "ge", "le": "lt", "lt": "le",
 }  # fmt: skip
+_SILENT = (None, "dtype", "device", "strict")
+"""Keywords that don't change what is computed over the reals."""
 _PLAIN = set("relu abs exp tanh sigmoid softmax sqrt neg silu gelu mean flip contiguous roll".split())
 
 
@@ -199,7 +201,7 @@ def _call(node: ast.Call) -> Iterator[Change]:
         kind = "mask" if name == "where" else "order of arguments"
         yield kind, ast.Call(node.func, [node.args[0], node.args[2], node.args[1], *node.args[3:]], node.keywords)
     for i, word in enumerate(node.keywords):
-        if word.arg is not None:
+        if word.arg not in _SILENT:
             kind = "axis" if word.arg in _AXES else "option"
             yield kind, ast.Call(node.func, node.args, [w for j, w in enumerate(node.keywords) if j != i])
     if name in ("masked_fill", "masked_fill_") and node.args and isinstance(node.func, ast.Attribute):

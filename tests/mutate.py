@@ -223,6 +223,8 @@ def judged(mutant: Mutant, timeout: float) -> tuple[str, str]:
         verdict = commute.prove(mutant.reference, mutant.candidate, timeout=timeout)
     except commute.UsageError:
         return "unusable", ""
+    except Exception as error:
+        return "crashed", f"no verdict: {type(error).__name__} {error}"
     wrong = ""
     if verdict.kind in ("PROVED", "CHECKED") and seen.apart:
         wrong = f"{verdict.kind} of programs that differ; {'; '.join(verdict.assumptions)} {verdict.reason}"
