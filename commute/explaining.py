@@ -35,6 +35,8 @@ def explained(verdict: Verdict) -> str:
     if verdict.kind in (PROVED, CHECKED):
         parts.append("\n".join(_laws(verdict.certificate)) if verdict.certificate else "no laws: compared by values")
         parts.append("\n".join(wrap(f"guards: {verdict.vacuity or 'none'}", 110, subsequent_indent="  ")))
+    if verdict.rounding:
+        parts.append("\n".join(verdict.rounding.explained()))
     if verdict.kind != UNKNOWN:
         parts.append("\n".join(wrap(NOT_COVERED, 110, subsequent_indent="  ")))
     if verdict.certificate:

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from commute.budget import OutOfMemory, OutOfTime, alarm, peak, resident, usual_memory
+from commute.judging import judged
 from commute.proof import STRICT, WHERE_BOTH, Goal, Proof, deep_recursion, prove_cases
 from commute.rechecking import path_goals
 from commute.refuting import search, with_fixed
@@ -28,6 +29,7 @@ from commute.wording import assumed_in_words, sizes_in_words
 if TYPE_CHECKING:
     from commute.lowering.finite_masks import Masks
     from commute.vacuity import Guarded
+    from commute.verify.tolerance import Rounding
 
 SOFT = 0.85
 """The share of the memory at which a search is interrupted: the way out needs some too."""
@@ -132,7 +134,7 @@ class _Question:
         checked = self._checked()
         if checked is None and self.hint is not None:
             checked = self._refute(min(4.0, self.left()), self.hint)
-        return checked or self.unknown(self._why(proof))
+        return checked or self.unknown(self._why(proof), judged(self.lifted.paths, self.lifted.callables, self.assume))
 
     # --- proving -----------------------------------------------------------------------------------------------------
 
@@ -335,13 +337,15 @@ class _Question:
 
     def _verdict(self, kind: str, **fields: Any) -> Verdict:
         fields = {"sizes": self._sizes(), "assumptions": self._assumptions(), "ran": self.ran, **fields}
+        if kind in (PROVED, CHECKED):
+            fields["rounding"] = judged(self.lifted.paths, self.lifted.callables, self.assume)
         constants = tuple(str(c) for c in self.lifted.constants)
         return Verdict(kind, monotonic() - self.started, constants=constants, peak_mib=peak(), **fields)
 
-    def unknown(self, reason: str) -> Verdict:
+    def unknown(self, reason: str, rounding: Rounding | None = None) -> Verdict:
         """UNKNOWN with its reason."""
         sizes = self._sizes() if hasattr(self, "lifted") else {}
-        return Verdict(UNKNOWN, monotonic() - self.started, reason=reason, sizes=sizes, peak_mib=peak())
+        return Verdict(UNKNOWN, monotonic() - self.started, reason=reason, sizes=sizes, peak_mib=peak(), rounding=rounding)
 
     def _why(self, proof: Proof) -> str:
         reasons = dict.fromkeys([*self.reasons, *proof.reasons])

@@ -270,7 +270,7 @@ def test_explain_keeps_the_columns_apart_and_shows_what_the_proof_rests_on(capsy
     said = capsys.readouterr().out
     lines = said.splitlines()
     assert [line.split()[0] for line in lines[1:4]] == ["equal", "rounding", "ran"]
-    assert "rounding  not judged" in said and "DIVERGENCES.md" in said
+    assert "rounding  float32: the candidate's error " in said and "DIVERGENCES.md" in said
     assert "sum_swap   z3, induction over j, " in said and " s    Σ[j] (Σ[k] x) = " in said
     assert "guards: 5 mutants of the candidate told apart by float64: 5 refused" in said
     assert "derivation, each line made of the one before" in said

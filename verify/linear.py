@@ -69,7 +69,7 @@ def relevant(t: Term, facts: Facts) -> Facts:
     if not facts:
         return facts
     parts = set(postorder(t))
-    return tuple(f for f in facts if f[0] in parts or f[1] in parts)
+    return tuple(f for f in facts if any(x in parts for x in (*f, *f[0].args)))
 
 
 def without(facts: Facts, axis: Axis) -> Facts:

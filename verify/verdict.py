@@ -13,10 +13,15 @@ PROVED in 0.21 s
 0
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite, isnan
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from commute.verify.tolerance import Rounding
 
 PROVED = "PROVED"
 CHECKED = "CHECKED"
@@ -130,7 +135,7 @@ class Verdict:
     says of each axis what the claim covers: an integer, ANY, or a restriction in words. `axioms` and `laws` are names,
     `steps` readable lines of the proof, `certificate` what `commute recheck` reads. `assumptions` are what the claim
     rests on besides the axioms, `constants` readings of floats that were guessed. `rounding` and `ran` are the two
-    other columns, in words; None means that nothing is claimed. `vacuity` says how the prover fared on wrong programs.
+    other columns; None means that nothing is claimed. `vacuity` says how the prover fared on wrong programs.
     `where` says at which outputs a proof claims equality, empty for all of them; `undefined` names inputs at which a program
     has no value.
     """
@@ -145,7 +150,7 @@ class Verdict:
     certificate: dict[str, Any] | None = None
     counterexample: Counterexample | None = None
     assumptions: tuple[str, ...] = ()
-    rounding: str | None = None
+    rounding: Rounding | None = None
     ran: str | None = None
     constants: tuple[str, ...] = ()
     vacuity: str = ""
@@ -181,6 +186,7 @@ class Verdict:
             "certificate": self.certificate,
             "reason": self.reason,
             "counterexample": self.counterexample and self.counterexample.to_json(),
+            "rounding": self.rounding and self.rounding.to_json(),
             "peak_mib": None if self.peak_mib is None else round(self.peak_mib),
             "assumptions": list(self.assumptions),
             "where": self.where,
@@ -189,7 +195,7 @@ class Verdict:
 
     def __str__(self) -> str:
         rows = [("equal", self._equal())]
-        rows += [("rounding", self.rounding or "not judged"), ("ran", self.ran or "not run")]
+        rows += [("rounding", str(self.rounding or "not judged")), ("ran", self.ran or "not run")]
         rows += [(name, ", ".join(texts)) for name, texts in (("axioms", self.axioms), ("laws", self.laws)) if texts]
         rows += [("undefined", text) for text in self.undefined]
         rows += [("assumed", text) for text in self.assumptions]
