@@ -110,7 +110,7 @@ def _tiled(
     free = sorted((a for a in grid if _varies(forms, region, a)), key=lambda a: -full[a])[:MOST_GRID]
     free += [split] if split is not None else []
     quantum = target.machine.tile
-    chunks = _tile_sizes(full[stream], quantum) if stream is not None else [1]
+    chunks = _chunk_sizes(full[stream], quantum) if stream is not None else [1]
     splits = _splits(forms, region, full, passes, grid, target) if split is None else [1]
     mesh = np.meshgrid(
         *[np.array(o, float) for o in (*(_tile_sizes(full[a], quantum) for a in free), chunks, splits)], indexing="ij"
@@ -182,6 +182,11 @@ def _varies(forms: Forms, region: Region, axis: Axis) -> bool:
 def _tile_sizes(size: int, quantum: int) -> list[int]:
     """1, powers of two from the machine's quantum on, and the whole."""
     return [1, *(2**k for k in range(1, 13) if quantum <= 2**k < size), size] if size > 1 else [1]
+
+
+def _chunk_sizes(size: int, quantum: int) -> list[int]:
+    """Powers of two from the machine's quantum on, and the whole."""
+    return [*(2**k for k in range(13) if quantum <= 2**k < size), size]
 
 
 def _time(

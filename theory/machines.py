@@ -8,7 +8,8 @@ To add here: a row.  Never here: a cost model (`egraph/cost.py`), or a measureme
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from commute.theory import messages
 from commute.theory.messages import UsageError
@@ -51,6 +52,10 @@ class Machine:
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as JSON, as a file of a user's own has it."""
+        return asdict(self)
 
     @property
     def inner(self) -> Level:

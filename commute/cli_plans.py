@@ -1,0 +1,73 @@
+"""The commands about plans: optimize, machines.  `cli.py` registers them and turns their endings into exit codes.
+
+What may be added here: a command about cost or plans. What never belongs here: the work itself, imports at the top of
+anything slow.
+"""
+
+import json
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commute.options import check_timeout, check_writable, sizes_of, write_text
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Size = Annotated[list[str] | None, typer.Option("--size", metavar="NAME=INT", help="The size of an axis; one for each axis.")]
+
+UNPROVED = 2
+
+
+def optimize(
+    function: Annotated[str, typer.Argument(metavar="FN", help="path.py:function or package.module:function")],
+    machine: Annotated[
+        str, typer.Option("--machine", metavar="NAME", help="What it is to run on; see commute machines.")
+    ] = "h100",
+    size: Size = None,
+    objective: Annotated[str, typer.Option("--objective", help="What is to be least: time, traffic or energy.")] = "time",
+    dtype: Annotated[str | None, typer.Option("--dtype", help="The values' dtype; the machine's first otherwise.")] = None,
+    static: Annotated[
+        list[str] | None, typer.Option("--static", metavar="ARG", help="An argument that stays the same from call to call.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--plan", metavar="OUT.json", help="Write the plan here.")] = None,
+    timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Search no longer than so many seconds.")] = 30.0,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the derivation, the rivals and the search.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Find the cheapest equal form of a function for a machine, with its kernels, cost and certificate."""
+    sizes = sizes_of(size or [])
+    check_timeout(timeout)
+    if output is not None:
+        check_writable(output)
+    from commute.loading import load
+    from commute.optimizing import optimize as cheapest
+    from commute.plan_words import in_words
+
+    with redirect_stdout(sys.stderr):
+        target = load(function)
+        plan = cheapest(
+            target.function, machine=machine, sizes=sizes, objective=objective, dtype=dtype, static=static or (),
+            timeout=timeout,
+        )  # fmt: skip
+    text = json.dumps(plan.to_json(), indent=1, allow_nan=False)
+    print(text if as_json else in_words(plan, explain))
+    if output is not None:
+        write_text(output, text + "\n")
+        print(f"plan: {output}", file=sys.stderr)
+    return 0 if plan.verdict == "PROVED" else UNPROVED
+
+
+def machines(as_json: Json = False, debug: Debug = False) -> int:
+    """List the machines that plans can be made for."""
+    from commute.plan_words import machine_page
+    from commute.theory.machines import MACHINES
+
+    if as_json:
+        print(json.dumps({name: m.to_json() for name, m in MACHINES.items()}, indent=1))
+    else:
+        print(machine_page(MACHINES.values()))
+    return 0
