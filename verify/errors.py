@@ -75,7 +75,8 @@ class Errors:
     def _settled(self, value: Array, error: Array, exact: Array, units: Array | float = 1.0) -> Array:
         """The result, not rounded where `exact`: the operation is known to give a number of the format."""
         result = self.rounded(value, error, units)
-        keep = exact & (np.abs(value) <= self.format.largest)
+        size = np.abs(value)
+        keep = exact & (size <= self.format.largest) & ((size >= self.format.underflow) | (size == 0))
         return pack(value, np.where(keep, error, result.imag))
 
     # --- leaves ---
