@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from commute.egraph.derivation import derivation
 from commute.egraph.forms import Forms
 from commute.egraph.kernels import Target
 from commute.egraph.moves import Explorer
-from commute.egraph.plan import Plan, Rival, derivation, kernel_plans, totals
+from commute.egraph.plan import Plan, Rival, kernel_plans, totals
 from commute.egraph.planning import Planned, Search
 from commute.proof import Proof, deep_recursion, prove_cases
 from commute.theory import messages

@@ -48,7 +48,8 @@ GIVEN = Move("as written")
 
 @dataclass
 class Forms:
-    """An e-graph of forms.  Classes are numbers; `term[c]` is the form in which class c was first seen.
+    """An e-graph of forms.  Classes are numbers; `term[c]` is the form in which class c was first seen,
+    `first[c]` its node, `history` says from which node of the same class another was made.
 
     Raises AssertionError where a move unites classes over different axes: no equation does that.
     """
@@ -57,6 +58,7 @@ class Forms:
     free: dict[int, Axes] = field(default_factory=dict)
     term: dict[int, Term] = field(default_factory=dict)
     first: dict[int, Node] = field(default_factory=dict)
+    history: dict[Node, tuple[Node, tuple[int, Node] | None]] = field(default_factory=dict)
     _parent: dict[int, int] = field(default_factory=dict)
     _known: dict[Node, int] = field(default_factory=dict)
     _of_term: dict[Term, int] = field(default_factory=dict)
@@ -100,18 +102,29 @@ class Forms:
         self.size += 1
         return c
 
-    def put(self, c: int, node: Node, move: Move) -> bool:
-        """Say that class c may also be computed by `node`; whether that was news."""
+    def put(self, c: int, node: Node, move: Move, source: Node | None = None, inner: tuple[int, Node] | None = None) -> bool:
+        """Say that class c may also be computed by `node`; whether that was news.
+
+        The `source` is the node of the class that the move started from, `inner` what a class below it was computed by.
+        """
         c, given = self.find(c), self._trivial(self.canonical(node))
         if isinstance(given, int):
             return self._unite(c, given)
         node = given
         found = self._known.get(node)
         if found is not None:
-            return self._unite(c, self.find(found))
+            news = self._unite(c, self.find(found))
+            own, node = self.find(c), self.canonical(node)
+            if news and self.nodes[own].get(node) is GIVEN and self.first[own] != node:
+                self.nodes[own][node] = move
+                if source is not None:
+                    self.history[node] = (source, inner)
+            return news
         assert self._free(node) == self.free[c], f"{move.name} unites different axes: {node} in {self.term[c]}"
         self._known[node] = c
         self.nodes[c][node] = move
+        if source is not None:
+            self.history[node] = (source, inner)
         self._used(node)
         self.size += 1
         return True

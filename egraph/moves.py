@@ -73,12 +73,13 @@ class Explorer:
         if (node, state) in self.done:
             return
         self.done.add((node, state))
-        for move, new in _MOVES.get(node.op, _OTHERS)(f, c, node):
+        for move, new, *inner in _MOVES.get(node.op, _OTHERS)(f, c, node):
             if move is SPLIT or len(f.of(c)) < MOST_FORMS:
-                f.put(c, new, move)
+                f.put(c, new, move, node, inner[0] if inner else None)
 
 
-Found = Iterator[tuple[Move, Node]]
+Found = Iterator[tuple[Move, Node] | tuple[Move, Node, tuple[int, Node]]]
+"""Moves with the node that each gives, and the class below that has to be computed by a certain node first, if any."""
 
 
 def _con_moves(f: Forms, c: int, node: Node) -> Found:
@@ -101,7 +102,7 @@ def _flatten(f: Forms, c: int, node: Node) -> Found:
                 fresh = first_free(axis.size, taken | axes | f.free[f.find(a)])
                 args = [f.renamed(f.find(x), axis, fresh) for x in args]
                 axes = axes - {axis} | {fresh}
-            yield FLATTEN, Node("con", (*rest, *args), (bound | axes,))
+            yield FLATTEN, Node("con", (*rest, *args), (bound | axes,)), (a, inner)
 
 
 def _split(f: Forms, c: int, node: Node) -> Found:
@@ -149,7 +150,7 @@ def _distribute(f: Forms, node: Node) -> Found:
                     f.add(Node("con", (*rest, t), (node.bound,)), DISTRIBUTE) for t in inner.args if _carried(f, node, rest, t)
                 ]
                 if len(terms) == len(inner.args):
-                    yield DISTRIBUTE, Node("sum", tuple(terms), ())
+                    yield DISTRIBUTE, Node("sum", tuple(terms), ()), (a, inner)
 
 
 def _carried(f: Forms, node: Node, rest: tuple[int, ...], t: int) -> bool:
@@ -162,7 +163,7 @@ def _sum_moves(f: Forms, c: int, node: Node) -> Found:
     for i, a in enumerate(node.args):
         for inner in list(f.of(a)):
             if inner.op == "sum" and len(inner.args) + len(node.args) <= 2 * MOST_TERMS:
-                yield FLATTEN, Node("sum", node.args[:i] + node.args[i + 1 :] + inner.args)
+                yield FLATTEN, Node("sum", node.args[:i] + node.args[i + 1 :] + inner.args), (a, inner)
     if len(node.args) > MOST_TERMS:
         return
     for i, a in enumerate(node.args):
@@ -219,7 +220,8 @@ def _other_moves(f: Forms, c: int, node: Node) -> Found:
         yield from _mask(f, node)
     if node.op in ("recip", "exp"):
         for inner in list(f.of(node.args[0])):
-            yield from (_turned(f, inner) if node.op == "recip" else _unlogged(f, inner))
+            for move, new, *_ in _turned(f, inner) if node.op == "recip" else _unlogged(f, inner):
+                yield move, new, (node.args[0], inner)
 
 
 def _same(f: Forms, c: int, move: Move, term: Term) -> Found:

@@ -5,11 +5,12 @@ To add here: a figure that a reader of a plan needs.  Never here: the search, or
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from commute.egraph.forms import Forms, Move, Node
+from commute.egraph.derivation import Rewrite
+from commute.egraph.forms import Forms, Node
 from commute.egraph.kernels import Kernel, Target
 from commute.egraph.planning import Planned
 from commute.theory.axes import Axis
@@ -54,16 +55,6 @@ class KernelPlan:
         marks = [f"{a.name} / {t}" for a, t in self.grid.items()]
         marks += [f"{self.stream[0].name} ~ {self.stream[1]}"] if self.stream else []
         return marks + ([f"{self.split[0].name} | {self.split[1]}"] if self.split else [])
-
-
-@dataclass(frozen=True)
-class Rewrite:
-    """One step of the derivation: a move, the laws that it is made of, and the terms before and after."""
-
-    move: str
-    laws: tuple[str, ...]
-    before: Term
-    after: Term
 
 
 @dataclass(frozen=True)
@@ -183,23 +174,3 @@ def totals(planned: Planned, target: Target) -> dict[str, float]:
         "joules": sum(k.joules for k in kernels), "flops": sum(k.matmul + k.vector for k in kernels),
         "exps": sum(k.exp for k in kernels), "kernels": float(len(kernels)),
     }  # fmt: skip
-
-
-def derivation(forms: Forms, roots: Sequence[int], target: Mapping[int, Node]) -> list[Rewrite]:
-    """From the form as written to the chosen one, one class after the other, arguments first."""
-    steps: list[Rewrite] = []
-    choice: dict[int, Node] = {}
-    root = roots[0]
-    before = forms.build(choice, root)
-    for c in forms.order(target, roots):
-        node = target[c]
-        choice[c] = node
-        try:
-            after = forms.build(choice, root)
-        except ValueError:
-            continue
-        if after is not before:
-            move: Move = forms.of(c).get(node, Move("rearrange"))
-            steps.append(Rewrite(move.name, move.laws, before, after))
-            before = after
-    return steps
