@@ -20,7 +20,7 @@ from commute.refuting import search, with_fixed
 from commute.theory import messages
 from commute.theory.facts import ALL, NEG, NIL, POS, Facts
 from commute.theory.terms import Term
-from commute.undefined import except_where, only_masked_rows, undefined_in_words, unmet
+from commute.undefined import except_where, only_masked_rows, undefined_in_words, unmet, without_key
 from commute.verify.certificate import EVERYWHERE
 from commute.verify.raising import raising
 from commute.verify.verdict import CHECKED, PROVED, REFUTED, UNKNOWN, Counterexample, Verdict
@@ -348,9 +348,9 @@ class _Question:
         return Verdict(UNKNOWN, monotonic() - self.started, reason=reason, sizes=sizes, peak_mib=peak(), rounding=rounding)
 
     def _why(self, proof: Proof) -> str:
-        reasons = dict.fromkeys([*self.reasons, *proof.reasons])
-        if self.left() < 0.05 * self.timeout:
-            reasons = {f"the time of {self.timeout:g} s is spent": None, **reasons}
+        keyless = without_key(self._goals(), self._facts())
+        late = f"the time of {self.timeout:g} s is spent" if self.left() < 0.05 * self.timeout else ""
+        reasons = dict.fromkeys(text for text in (late, keyless, *self.reasons, *proof.reasons) if text)
         first = [text for text in (self._except() if proof.joined else "", self._under_masks()) if text]
         return "; ".join([*first, "neither proved nor refuted", *reasons]).replace("refuted; ", "refuted: ", 1)
 

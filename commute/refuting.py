@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from commute.lowering.paths import is_made
 from commute.verify.inputs import Assume
 from commute.verify.refute import refute
 from commute.verify.verdict import Counterexample
@@ -37,5 +38,4 @@ def search(
 def with_fixed(found: Counterexample, path: Any) -> Counterexample:
     """The counterexample with the sizes that the path itself fixes, and without those that it put in for them."""
     fixed = {name: size.at(found.sizes) for name, size in path.fixed.items()}
-    made = {s for size in path.fixed.values() for s in size.symbols if "_less_" in s}
-    return replace(found, sizes={**{n: v for n, v in found.sizes.items() if n not in made}, **fixed})
+    return replace(found, sizes={name: size for name, size in {**found.sizes, **fixed}.items() if not is_made(name)})

@@ -66,6 +66,13 @@ def owed(goals: Sequence[Goal], facts: Facts) -> list[Obligation]:
     return list(dict.fromkeys(o for a, _ in goals for o in obligations(a, facts)))
 
 
+def without_key(goals: Sequence[Goal], facts: Facts) -> str:
+    """What to say of maxima over masked scores that nothing shows to be numbers; "" where there are none."""
+    found = [o for goal in goals for t in goal for o in obligations(t, facts) if o.predicate == "real"]
+    rows = sorted({_row(o.term) for o in found if _of_masked_row(o, facts)})
+    return f"no key is known that no mask hides in {' or '.join(rows)}, whose maximum is subtracted" if rows else ""
+
+
 def only_masked_rows(found: Iterable[Obligation], facts: Facts) -> bool:
     """Whether all that is owed is that no row is fully masked."""
     return all(_of_masked_row(each, facts) for each in found)
@@ -132,9 +139,7 @@ def _of_masked_row(owing: Obligation, facts: Facts) -> bool:
     """Whether an obligation says that some key of a row isn't masked: of a sum of exponentials, or of a maximum."""
     if not _masks(owing.term) or not any(t.op == "reduce" for t in postorder(owing.term)):
         return False
-    if owing.predicate == "real":
-        return owing.term.sort == EXT and all(t.op != "recip" for t in postorder(owing.term))
-    return owing.predicate in ("nonzero", "positive") and not facts.signs(owing.term) & NEG
+    return owing.predicate == "real" or owing.predicate in ("nonzero", "positive") and not facts.signs(owing.term) & NEG
 
 
 def _row(term: Term) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from commute.lowering.paths import is_made
 from commute.theory.axes import Size
 from commute.verify.verdict import ANY
 
@@ -15,8 +16,7 @@ from commute.verify.verdict import ANY
 def sizes_in_words(lifted: Any, fixed: Mapping[str, int]) -> dict[str, int | str]:
     """Of each axis what the claim covers: an integer, ANY, or a restriction in words; what paths leave out is left out."""
     sizes: dict[str, int | str] = {}
-    names = {s for path in lifted.paths for s in (*path.symbols, *path.fixed)} - _made(lifted)
-    for name in sorted(names):
+    for name in sorted({s for path in lifted.paths for s in (*path.symbols, *path.fixed) if not is_made(s)}):
         values = [path.fixed.get(name, Size.symbol(name)) for path in lifted.paths]
         sizes[name] = _covered(name, values, _left_out(lifted, name))
     for name, size in lifted.sizes.items():
@@ -26,11 +26,6 @@ def sizes_in_words(lifted: Any, fixed: Mapping[str, int]) -> dict[str, int | str
         elif size != Size.symbol(name):
             sizes[name] = f"= {size} for any {', '.join(sorted(size.symbols))}"
     return sizes | dict(fixed)
-
-
-def _made(lifted: Any) -> set[str]:
-    """Symbols that a path has put in for a user's own: n_less_1 in n = n_less_1 + 1."""
-    return {s for path in lifted.paths for size in path.fixed.values() for s in size.symbols} - set(lifted.sizes)
 
 
 def _left_out(lifted: Any, name: str) -> set[int]:

@@ -16,6 +16,8 @@ from commute.theory.axes import Size
 LIMIT = 8
 """The greatest number of paths that are followed."""
 
+_LESS = "_less_"
+
 FEW = 3
 """An axis that is at most so long is followed at each of its sizes."""
 
@@ -89,7 +91,7 @@ class Facts:
         symbol = next(iter(size.symbols)) if len(size.symbols) == 1 else ""
         name = Size.symbol(symbol)
         if symbol and rest == name and limit < -1:
-            return [self._fix(symbol, Size.symbol(f"{symbol}_less_{-limit - 1}") - limit - 1, f"{symbol} >= {-limit}")]
+            return [self._fix(symbol, Size.symbol(f"{symbol}{_LESS}{-limit - 1}") - limit - 1, f"{symbol} >= {-limit}")]
         if symbol and rest == -name and 1 <= limit <= FEW:
             return [self._fix(symbol, Size(k), f"{symbol} = {k}") for k in range(1, limit + 1)]
         return [replace(self, nonnegative=(*self.nonnegative, size), words=(*self.words, words))]
@@ -111,6 +113,11 @@ class Facts:
         clash = any((-a - b).provably_positive() for a in self.nonnegative for b in self.nonnegative)
         negative = any((-v + 1).provably_positive() for v in self.fixed.values())
         return empty or wrong or clash or negative
+
+
+def is_made(symbol: str) -> bool:
+    """Whether a size symbol is none of the user's, but was put in for one: n_less_1 in n = n_less_1 + 1."""
+    return _LESS in symbol and symbol.rsplit(_LESS, 1)[1].isdecimal()
 
 
 def solve(size: Size, prefer: tuple[str, ...] = ()) -> tuple[str, Size] | None:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from commute.lowering.active import Symbolic, active, divided, whole
-from commute.lowering.paths import Question
+from commute.lowering.paths import Question, solve
 from commute.lowering.registry import Unsupported
 from commute.theory.axes import Size
 from commute.theory.index import as_size
@@ -38,7 +38,7 @@ class SymReal(Symbolic):
     @staticmethod
     def ratio(over: Size, under: Size) -> SymReal:
         """The quotient of two sizes."""
-        if active().ask(Question("zero", under, f"{under} = 0", f"{under} != 0")):
+        if _may_vanish(under):
             raise ZeroDivisionError("division by zero")
         whole = over.divided_by(under)
         if whole is not None:
@@ -165,9 +165,17 @@ def _divisor(term: Term) -> Term:
         top = factors.pop()
         if top.op in ("mul", "sqrt", "abs"):
             factors += top.args
-        elif (size := _size(top)) is not None and active().ask(Question("zero", size, f"{size} = 0", f"{size} != 0")):
+            continue
+        size = _size(top) if top.op != "log" else None if (inner := _size(top.args[0])) is None else inner - 1
+        if size is not None and _may_vanish(size):
             raise ZeroDivisionError("float division by zero")
     return inverse(term)
+
+
+def _may_vanish(size: Size) -> bool:
+    """Whether a size is 0 on this path; one of which no symbol can be solved for is taken not to be."""
+    plain = size.terms and solve(size) is None
+    return not plain and active().ask(Question("zero", size, f"{size} = 0", f"{size} != 0"))
 
 
 def _size(term: Term) -> Size | None:
@@ -178,7 +186,7 @@ def _size(term: Term) -> Size | None:
 def _at_least(term: Term, least: int) -> Term:
     """The term as an argument of a function of the math module, which raises below `least`."""
     size = _size(term)
-    if size is None:
+    if size is None or any(sum(e for _, e in powers) > 1 for powers, _ in size.terms):
         return term
     if not active().ask(Question("nonnegative", size - least, f"{size} >= {least}", f"{size} < {least}")):
         raise ValueError("math domain error")

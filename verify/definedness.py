@@ -25,6 +25,9 @@ _NONE: frozenset[Any] = frozenset()
 MOST_CASES = 200_000
 """Ways through nested selections that are looked at."""
 
+MOST_FOLLOWING = 500
+"""Obligations that are taken apart."""
+
 
 @dataclass(frozen=True)
 class Obligation:
@@ -111,6 +114,23 @@ def implies(known: str, wanted: str) -> bool:
     return known == wanted or (known in MASKS and wanted in MASKS and MASKS[known] & ~MASKS[wanted] == 0)
 
 
+def _following(owed: list[Obligation], members: Callable[[Term], list[Term]]) -> list[Obligation]:
+    """The obligations and what follows from them: no factor of a product that isn't 0 is, what is under a root is positive."""
+    found = dict.fromkeys(owed)
+    waiting = list(owed)
+    while waiting and len(found) < MOST_FOLLOWING:
+        have = waiting.pop()
+        if not implies(have.predicate, "nonzero"):
+            continue
+        for t in [t for t in members(have.term) if t.op in ("mul", "sqrt", "recip")][:8]:
+            for a in t.args:
+                each = replace(have, predicate="positive" if t.op == "sqrt" else "nonzero", term=a)
+                if each not in found:
+                    found[each] = None
+                    waiting.append(each)
+    return list(found)
+
+
 def uncovered(
     reference: list[Obligation],
     candidate: list[Obligation],
@@ -121,7 +141,9 @@ def uncovered(
 ) -> list[Obligation]:
     """The candidate's obligations that can't be read off any term equal to theirs, and that the reference doesn't owe too.
 
-    A product has the predicate where each of its factors has it.  `everywhere` asks for it at each output element by itself:
+    A product has the predicate where each of its factors has it, a root isn't 0 where what is under it is positive, and a
+    number is positive where it is neither negative nor 0; `_following` says what the reference's obligations say of parts of
+    their terms.  `everywhere` asks for it at each output element by itself:
     the reference must owe the obligation for at least the same values of the bound axes.  Otherwise the reference is taken to
     be defined at all its outputs.
     """
@@ -133,14 +155,19 @@ def uncovered(
             return False
         return all(any(g[1] == h[1] and equal(g[0], h[0]) for h in want.guards) for g in have.guards)
 
-    def met(want: Obligation, depth: int = 3) -> bool:
+    def met(want: Obligation, depth: int = 4) -> bool:
         if any(facts.holds(want.predicate, t) for t in members(want.term)):
             return True
-        if any(covers(have, want) for have in reference):
+        if any(covers(have, want) for have in owed):
             return True
-        products = [t for t in members(want.term) if t.op == "mul"] if depth and want.predicate in MASKS else []
+        if not depth or want.predicate not in MASKS:
+            return False
         about = frozenset().union(*(g.free for g, _ in want.guards))
-        parts = (tuple(replace(want, term=f, bound=want.bound & (f.free | about)) for f in t.args) for t in products[:8])
+        parts = [[replace(want, predicate=p) for p in ("nonnegative", "nonzero")]] if want.predicate == "positive" else []
+        for t in [t for t in members(want.term) if t.op in ("mul", "sqrt")][:8]:
+            wanted = "positive" if t.op == "sqrt" else want.predicate
+            parts.append([replace(want, predicate=wanted, term=f, bound=want.bound & (f.free | about)) for f in t.args])
         return any(all(met(part, depth - 1) for part in each) for each in parts)
 
+    owed = _following(reference, members)
     return [want for want in candidate if not met(want)]
