@@ -1,7 +1,7 @@
 # What a person does with commute. `make help` lists it; every target installs first what it needs.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-REAL := theory egraph verify lowering kernels commute tests examples conftest.py
+REAL := theory egraph verify lowering kernels commute tests examples benchmarks conftest.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types golden soundness soundness-sample

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import combinations
 from math import prod
+from typing import Any
 
 from commute.verify.evaluate import BudgetExceeded
 from commute.verify.exact_array import ExactArray, dot
@@ -18,7 +19,7 @@ Factor = tuple[ExactArray, tuple[Hashable, ...]]
 
 
 def contract(
-    factors: Sequence[Factor], out: Sequence[Hashable], sizes: Mapping[Hashable, int], limit: float = float("inf")
+    factors: Sequence[Factor], out: Sequence[Hashable], sizes: Mapping[Any, int], limit: float = float("inf")
 ) -> ExactArray:
     """The sum over all labels but `out` of the product of the factors, over `out`; BudgetExceeded past `limit` elements.
 
@@ -41,7 +42,7 @@ def contract(
     return value if order == list(range(len(order))) else value.transpose(*order)
 
 
-def _size(labels: Sequence[Hashable], sizes: Mapping[Hashable, int]) -> int:
+def _size(labels: Sequence[Hashable], sizes: Mapping[Any, int]) -> int:
     return prod(sizes[a] for a in labels)
 
 
@@ -67,7 +68,7 @@ def _summed(factor: Factor, wanted: set[Hashable]) -> Factor:
     return value, tuple(a for a in labels if a in wanted)
 
 
-def _joined(x: Factor, y: Factor, labels: tuple[Hashable, ...], sizes: Mapping[Hashable, int]) -> Factor:
+def _joined(x: Factor, y: Factor, labels: tuple[Hashable, ...], sizes: Mapping[Any, int]) -> Factor:
     """The product of two factors, summed over what both have and `labels` lacks."""
     both = [a for a in x[1] if a in y[1]]
     batch, inner = [a for a in both if a in labels], [a for a in both if a not in labels]
@@ -83,7 +84,7 @@ def _joined(x: Factor, y: Factor, labels: tuple[Hashable, ...], sizes: Mapping[H
     return dot(left, right).reshape(*(sizes[a] for a in result)), result
 
 
-def _placed(factor: Factor, order: Sequence[Hashable], sizes: Mapping[Hashable, int], missing: int = 0) -> ExactArray:
+def _placed(factor: Factor, order: Sequence[Hashable], sizes: Mapping[Any, int], missing: int = 0) -> ExactArray:
     """The factor with its dimensions in an order; labels that it lacks have size 1 if `missing`."""
     value, labels = factor
     own = [labels.index(a) for a in order if a in labels]

@@ -237,7 +237,7 @@ class Engine:
         if not all(v.finite for v in values):
             raise Unsupported("a sum of products with values that may be -inf")
         carried = frozenset().union(*(f.free for f in factors))
-        sizes: dict[Any, int] = {a: a.size.at(self.sizes) for a in {*carried, *axes}}
+        sizes = {a: a.size.at(self.sizes) for a in {*carried, *axes}}
         result = contract([(v, ordered(f.free)) for v, f in zip(values, factors, strict=True)], ordered(t.free), sizes, LIMIT)
         spare = prod(sizes[a] for a in axes if a not in carried)
         return result if spare == 1 else result * self.space.const(spare).reshape(*[1] * len(result.shape))

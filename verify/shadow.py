@@ -1,7 +1,7 @@
 """float64 values with running error bounds: the shadow of an exact value, which decides what residues can't.
 
 A shadow is a pair of arrays of one shape, a value and a bound on its error; the first dimension is the draw.  A draw in
-which a finite value overflows, or underflows so that its bound would say too little, is given up through `spoil`.
+which a finite value overflows, is given up through `spoil`; what underflows keeps an error that is never 0.
 To add here: the error of an operator.  Never here: residues, terms, decisions (`exact_array.py`).
 """
 
@@ -24,8 +24,8 @@ Shadow = tuple[Array, Array]
 U = 2.0**-52
 """Twice the unit roundoff: room for the rounding of the bounds themselves."""
 
-LEAST = 1e-200
-"""Numbers nearer to 0 than this are given up, with their draw: error bounds might underflow."""
+LEAST, TINY = 1e-200, 1e-300
+"""The error of numbers nearer to 0 than LEAST is at least TINY: they, or their error bounds, may have underflowed."""
 
 _FLOATS = Floats()
 
@@ -114,9 +114,9 @@ class Shadows:
         (a, e), (b, f) = x, y
         value = a * b
         size, left, right = np.abs(value), np.abs(a), np.abs(b)
-        if value.size and size.min() < LEAST:
-            self.spoil((size < LEAST) & (a != 0) & (b != 0))
         error = (left * f + right * e + e * f) * (1 + 4 * U)
+        if value.size and size.min() < LEAST:
+            error = error + np.where((size < LEAST) & ((a != 0) | (e != 0)) & ((b != 0) | (f != 0)), TINY, 0.0)
         error = error + np.where((left == 1) | (right == 1), 0.0, U * size)
         return self.seal(value, error, a, b)
 
@@ -127,10 +127,8 @@ class Shadows:
     def _exp(self, x: Shadow) -> Shadow:
         v, e = x
         value = np.exp(v)
-        if value.size and value.min() < LEAST:
-            self.spoil((value < LEAST) & np.isfinite(v))
         # exp(e) - 1 <= e + e^2 up to e = 1, and beyond that nothing is known.
-        error = np.where(e > 1, np.inf, value * (e + e * e + 8 * U))
+        error = np.where(e > 1, np.inf, value * (e + e * e + 8 * U) + np.where(value < LEAST, TINY, 0.0))
         below = v == -np.inf
         if below.any():
             value, error = np.where(below, 0.0, value), np.where(below, 0.0, error)
@@ -187,7 +185,7 @@ class Shadows:
         if e.any():
             error += matmul(e, right + f)
         if _least(left) * _least(right) < 1e-290:
-            error += inner * 1e-300  # products may underflow, each by less than the least number
+            error += inner * TINY  # products may underflow, each by less than the least number
         return self.seal(value, error * (1 + 4 * inner * U), np.zeros(1))
 
 
