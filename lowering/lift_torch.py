@@ -127,10 +127,17 @@ class _Run:
                 traced, _ = self._trace_all()
         self._as_annotated(traced)
         self._same_shapes(traced)
-        names = [b.signature.name for b in self.arguments.bindings]
-        programs = tuple(Program(n, tuple(self._output(a) for a in arrays)) for n, arrays in zip(names, traced, strict=True))
+        programs = tuple(map(self._program, range(len(traced)), traced))
         inputs = tuple(self._spec(s) for s in self.arguments.specs)
         return Path(self.facts.words, self.facts.fixed, self.facts, inputs, programs)
+
+    def _program(self, place: int, arrays: list[Array]) -> Program:
+        """A program read off what it returned; what only reading shows (a maximum of no elements) is judged like any error."""
+        binding = self.arguments.bindings[place]
+        try:
+            return Program(binding.signature.name, tuple(map(self._output, arrays)))
+        except Unusable as error:
+            raise self._judged(error, binding, place) from error
 
     def bare(self) -> Path:
         """The path without its programs."""

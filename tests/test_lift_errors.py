@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+import commute
 from commute.lowering.lift_torch import lift
 from commute.lowering.registry import Unsupported
 from commute.theory.messages import UsageError
@@ -326,3 +327,15 @@ def test_a_module_in_training_names_dropout() -> None:
     with pytest.raises(Unsupported, match="random"):
         lift([Net()])
     assert lift([Net().eval()]).terms
+
+
+def test_a_maximum_of_no_elements_at_one_size_is_refuted_there() -> None:
+    def halves(x: Float[Tensor, "b 2*n"]) -> Float[Tensor, " b"]:
+        return x.amax(1)
+
+    def one_short(x: Tensor) -> Tensor:
+        n = x.shape[1] // 2
+        return torch.maximum(x[:, :n].amax(1), x[:, n : 2 * n - 1].amax(1))
+
+    verdict = commute.prove(halves, one_short, timeout=8.0)
+    assert verdict.kind in ("REFUTED", "UNKNOWN"), verdict
