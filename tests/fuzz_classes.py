@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import chain
+from itertools import chain, count, islice
 from typing import Any
 
 import flint
@@ -39,10 +39,10 @@ Arrays = Mapping[str, np.ndarray]
 Sizes = Mapping[str, int]
 
 SECONDS, ROUNDS, NODES = 1.5, 8, 4000
-"""How far one pair of terms is saturated."""
+"""How far one e-graph is saturated."""
 
-MEMBERS, PER_GRAPH = 5, 60
-"""Members that are compared in a class, and classes that one e-graph gives."""
+MEMBERS, PER_GRAPH, TOGETHER = 5, 150, 4
+"""Members that are compared in a class, classes that one e-graph gives, pairs of random terms that share one."""
 
 LARGEST, PLACES = 120, 200
 """Nodes of a member, and places at which exact values are asked for one comparison."""
@@ -52,9 +52,9 @@ SIGNS = (ALL, ALL, POS, POS | NIL, POS | NEG, NEG)
 
 @dataclass(frozen=True)
 class Source:
-    """Two terms to saturate together, the signs given for inputs, and draws of sizes and inputs."""
+    """Pairs of terms to saturate together, the signs given for inputs, and draws of sizes and inputs."""
 
-    ends: tuple[Term, Term]
+    goals: Sequence[tuple[Term, Term]]
     given: Mapping[str, int]
     draws: Sequence[tuple[Sizes, Arrays]]
 
@@ -82,11 +82,12 @@ class Tally:
 
 def random_sources(seed: int) -> Iterator[Source]:
     """Random pairs of terms, and inputs of given signs, without end."""
-    for number, pair in enumerate(pairs(seed)):
+    made = pairs(seed)
+    for number in count():
         r = random.Random(seed + number)
         given = {n: s for n, (sort, _, _) in ARRAYS.items() if sort == "real" and (s := r.choice(SIGNS)) != ALL}
         rows = [dict(zip("nm", row, strict=True)) for row in r.sample(SIZES, 4)]
-        yield Source(pair, given, [(sizes, drawn(r, sizes, given)) for sizes in rows])
+        yield Source(list(islice(made, TOGETHER)), given, [(sizes, drawn(r, sizes, given)) for sizes in rows])
 
 
 @cache
@@ -119,7 +120,7 @@ def corpus_sources(seed: int) -> Iterator[Source]:
         if sum(len(postorder(t)) for t in goal) < 2 * LARGEST:
             rng = np.random.default_rng(seed + number)
             rows = size_rows(path.symbols, specs, constraints=path.holds, count=2)
-            yield Source(goal, {}, [(sizes, _quarters(specs, sizes, k, rng)) for sizes in rows for k in ("normal", "ties")])
+            yield Source([goal], {}, [(sizes, _quarters(specs, sizes, k, rng)) for sizes in rows for k in ("normal", "ties")])
 
 
 def _quarters(specs: Sequence[InputSpec], sizes: Sizes, kind: str, rng: np.random.Generator) -> Arrays:
@@ -132,8 +133,8 @@ def _quarters(specs: Sequence[InputSpec], sizes: Sizes, kind: str, rng: np.rando
 
 
 def classes(source: Source, r: random.Random, laws: Sequence[Law] | None = None) -> list[list[Term]]:
-    """Members, two or more of different form, of some classes of the e-graph that the two terms grow into."""
-    found = saturate([source.ends], facts=Facts(source.given), seconds=SECONDS, rounds=ROUNDS, nodes=NODES, laws=laws)
+    """Members, two or more of different form, of some classes of the e-graph that the terms grow into."""
+    found = saturate(source.goals, facts=Facts(source.given), seconds=SECONDS, rounds=ROUNDS, nodes=NODES, laws=laws)
     engine = found.engine
     engine.load()
     mirror = engine.mirror

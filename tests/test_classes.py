@@ -28,5 +28,5 @@ def test_a_wrong_law_is_caught() -> None:
     x = read("x", (index(AXES[0]),), (N,))
     r, tally = random.Random(1), Tally()
     draws = [({"n": 3, "m": 2}, drawn(r, {"n": 3, "m": 2}, {"x": 1}))]
-    check_source(Source((sqrt(mul(x, x)), mul(x, x)), {}, draws), tally, 0, [*default_laws(), root_of_a_square])
+    check_source(Source([(sqrt(mul(x, x)), mul(x, x))], {}, draws), tally, 0, [*default_laws(), root_of_a_square])
     assert tally.wrong and "√" in tally.wrong[0]

@@ -226,15 +226,20 @@ def postorder(*roots: Term, known: Container[Term] = ()) -> list[Term]:
     """Every subterm once, arguments before the node that uses them; terms in `known` are left out with all below them."""
     seen: set[int] = set()
     order: list[Term] = []
-    stack: list[tuple[Term, bool]] = [(r, False) for r in reversed(roots)]
+    stack: list[Term | None] = list(reversed(roots))
     while stack:
-        term, done = stack.pop()
-        if done:
-            order.append(term)
+        term = stack.pop()
+        if term is None:  # all below the next is done
+            order.append(stack.pop())  # type: ignore[arg-type]
         elif id(term) not in seen and term not in known:
             seen.add(id(term))
-            stack.append((term, True))
-            stack.extend((a, False) for a in reversed(term.args) if id(a) not in seen)
+            if not term.args:
+                order.append(term)
+                continue
+            stack += (term, None)
+            for a in reversed(term.args):
+                if id(a) not in seen:
+                    stack.append(a)
     return order
 
 
