@@ -227,6 +227,7 @@ def draw(
 def laws(
     check: Annotated[bool, typer.Option("--check", help="Prove every law anew, and say how long each takes.")] = False,
     write: Annotated[bool, typer.Option("--write", help="With --check: keep the book of proved laws.")] = False,
+    smtlib: Annotated[Path | None, typer.Option("--smtlib", metavar="DIR", help="With --check: export what is proved.")] = None,
     draw: Annotated[Path | None, typer.Option("--draw", metavar="DIR", help="Draw each law into this folder.")] = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -234,6 +235,10 @@ def laws(
     """List the laws that a proof may use; exit code 2 where --check leaves one unproved, or the book is out of date."""
     if write and not check:
         raise UsageError("--write goes with --check")
+    if smtlib is not None:
+        if not check:
+            raise UsageError("--smtlib goes with --check")
+        check_folder(smtlib)
     if draw is not None:
         check_folder(draw)
     from commute.lawbook import check_all, draw_all, page, rows
@@ -241,7 +246,7 @@ def laws(
     stand, report = True, ""
     if check:
         with _working("proving every law", quiet=as_json):
-            stand, report = check_all(write)
+            stand, report = check_all(write, smtlib)
     if draw is not None:
         print(f"drawn: {draw_all(draw)} laws in {draw}", file=sys.stderr)
     table = rows()

@@ -64,13 +64,27 @@ def draw_all(folder: Path) -> int:
     return len(laws)
 
 
-def check_all(write: bool = False) -> tuple[bool, str]:
-    """Prove every law anew, and `write` the book of proved laws; whether all stand as the book says, and how each does."""
+def check_all(write: bool = False, smtlib: Path | None = None) -> tuple[bool, str]:
+    """Prove every law anew, and `write` the book of proved laws; whether all stand as the book says, and how each does.
+
+    Obligations are written to the folder `smtlib`, and cvc5 judges them too where it is installed.
+    """
+    from commute.verify.agreement import agreement
     from commute.verify.lawbook import check_laws, missing, summary, write_book
+    from commute.verify.smtlib import all_scripts
 
     results = check_laws()
     if write:
         write_book(results)
     stale = missing()
-    note = f"\ntheory/laws/proved.json is out of date (commute laws --check --write): {', '.join(stale)}" if stale else ""
-    return all(result.ok for result in results) and not stale, summary(results) + note
+    lines = [summary(results)]
+    obligations = all_scripts(results)
+    if smtlib is not None:
+        for each in obligations:
+            write_text(smtlib / f"{each.name}.smt2", each.text)
+        lines.append(f"{len(obligations)} obligations in {smtlib}")
+    second = agreement(obligations)
+    lines.append(str(second))
+    if stale:
+        lines.append(f"theory/laws/proved.json is out of date (commute laws --check --write): {', '.join(stale)}")
+    return all(result.ok for result in results) and not stale and not second.against, "\n".join(lines)

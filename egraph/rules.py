@@ -33,6 +33,7 @@ LATE = BY_RING | frozenset(
     contraction_scale sum_shift sum_centred squares_about squares_about_mean merge_squares shares_sum_to_one max_over_centred
     exp_max exp_of_maximum max_by_positive_part max_by_absolute max_plus_min max_distributes min_distributes max_by_min
     where_by_indicator where_of_indicator where_of_masked where_exchange lt_by_difference eq_by_difference trichotomy
+    quotient_at_least quotient_below_next
     """.split()
 )
 """Laws that only rearrange, that others say together, or that fit almost everywhere: they wait until the rest is quiet."""

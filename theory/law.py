@@ -1,7 +1,7 @@
 """Laws are data: a law is one typed function that returns its two sides; its parameters are the holes.
 
 From the one declaration come the e-graph rule, the Z3 obligation, the property test, the documentation row and the picture.
-A law is known by its digest (sides, conditions, sorts, uses), so a changed law is another law.
+A law is known by its digest (sides, conditions, sorts, lemmas), so a changed law or lemma is another law.
 To add a law: one decorated function in `laws/<family>.py`.  Never here: how a law is proved or used.
 """
 
@@ -80,9 +80,8 @@ class Law:
 
     @cached_property
     def digest(self) -> str:
-        """A hash of all that the law says."""
-        text = "|".join((self.lhs.digest, self.rhs.digest, repr(self.where), repr(sorted(self.uses)), str(bool(self.axiom))))
-        return hashlib.sha256(text.encode()).hexdigest()[:24]
+        """A hash of all that the law says, and of all that its lemmas say."""
+        return _digest(self, ())
 
     @property
     def statement(self) -> str:
@@ -125,6 +124,23 @@ class Law:
             if any(axes[a] in holes[name].free for a in self.closed.get(name, ())):
                 raise BadInstance(f"{self.name}: {name} depends on an axis that it may not depend on")
         return instantiate(self.lhs, holes, axes), instantiate(self.rhs, holes, axes)
+
+
+def _digest(law: Law, above: tuple[str, ...]) -> str:
+    """The hash of a law; a lemma is hashed with its own lemmas, and one that is unknown or stands above by its name."""
+    lemmas = []
+    for name in sorted(law.uses):
+        known = None if name in above or name == law.name else _known(name)
+        lemmas.append(name if known is None else _digest(known, (*above, law.name)))
+    text = "|".join((law.lhs.digest, law.rhs.digest, repr(law.where), repr(lemmas), str(bool(law.axiom))))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _known(name: str) -> Law | None:
+    try:
+        return find_law(name)
+    except KeyError:
+        return None
 
 
 def fits(term: Term, sort: str, facts: Facts) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -19,8 +19,8 @@ from typing import Any
 from commute.theory import laws as _room
 from commute.theory.law import Law, all_laws
 from commute.verify.induction import closed
-from commute.verify.sample import counterexample
-from commute.verify.smt import VERSION, prove_law
+from commute.verify.sample import Sample, counterexample
+from commute.verify.smt import VERSION, Query, prove_law
 
 BOOK = Path(_room.__file__).with_name("proved.json")
 AXIOM_LIMIT = 25
@@ -34,7 +34,10 @@ class BadOrder(Exception):
 
 @dataclass(frozen=True)
 class LawResult:
-    """What became of a law: `standing` is proved, axiom or unproved; `axioms` are those that its proof rests on."""
+    """What became of a law: `standing` is proved, axiom or unproved; `axioms` are those that its proof rests on.
+
+    `queries` are those that Z3 refuted, `near` is the sample that tells the sides of the wrong neighbour apart.
+    """
 
     law: Law
     standing: str
@@ -42,6 +45,8 @@ class LawResult:
     reason: str = ""
     axioms: tuple[str, ...] = ()
     seconds: float = 0.0
+    queries: tuple[Query, ...] = ()
+    near: Sample | None = None
 
     @property
     def ok(self) -> bool:
@@ -63,9 +68,7 @@ def check_laws(laws: Iterable[Law] | None = None, timeout: float = 4.0) -> list[
     for name in in_order(table):
         start = time.perf_counter()
         result = _check(table[name], table, results, timeout)
-        results[name] = LawResult(
-            result.law, result.standing, result.prover, result.reason, result.axioms, time.perf_counter() - start
-        )
+        results[name] = replace(result, seconds=time.perf_counter() - start)
     return [results[name] for name in table]
 
 
@@ -91,15 +94,16 @@ def _check(law: Law, table: Mapping[str, Law], done: Mapping[str, LawResult], ti
     wrong = counterexample(law, closed(law.lhs, law.rhs), SAMPLES)
     if wrong is not None:
         return LawResult(law, UNPROVED, reason=f"false: at sizes {dict(wrong.sizes)} with {shown(wrong.drawn)}")
-    if law.near is None or counterexample(law, closed(*law.near), SAMPLES) is None:
+    near = None if law.near is None else counterexample(law, closed(*law.near), SAMPLES)
+    if near is None:
         return LawResult(law, UNPROVED, reason="its wrong neighbour is missing, or no sample refutes it")
     if law.axiom:
-        return LawResult(law, AXIOM, axioms=(law.name,))
+        return LawResult(law, AXIOM, axioms=(law.name,), near=near)
     answer = prove_law(law, table, timeout)
     if not answer.proved:
         return LawResult(law, UNPROVED, reason=answer.reason)
     axioms = sorted({axiom for name in law.uses for axiom in done[name].axioms})
-    return LawResult(law, PROVED, answer.how, axioms=tuple(axioms))
+    return LawResult(law, PROVED, answer.how, axioms=tuple(axioms), queries=answer.queries, near=near)
 
 
 def shown(drawn: Mapping[tuple[str, tuple[int, ...]], Any]) -> str:

@@ -28,6 +28,9 @@ VERSION = ".".join(map(str, z3.get_version()[:3]))
 BUILT_IN = ("exp_sum", "exp_zero")
 """The laws that are built into the elimination of exp; the two say besides that exp is positive: exp(x) = exp(x/2)² ≠ 0."""
 LEMMA_INSTANCES = 200
+REACHES = (SIDES, PARTS, ALL) = range(3)
+"""Which instances of lemmas a query has: those of which a side stands in its terms, a part of a side with all parameters, and
+all that parts of the terms make of lemmas of one or two numbers."""
 LOW = z3.BoolVal(False)
 Expr = Any
 
@@ -41,11 +44,12 @@ class Number(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of an attempt: `how` names the proof, `reason` says why there is none."""
+    """What became of an attempt: `how` names the proof and `queries` are what Z3 refuted, `reason` says why there is none."""
 
     proved: bool
     how: str = ""
     reason: str = ""
+    queries: tuple[Query, ...] = ()
 
 
 def prove_law(law: Law, lemmas: Mapping[str, Law], timeout: float = 4.0) -> Answer:
@@ -58,10 +62,15 @@ def prove_law(law: Law, lemmas: Mapping[str, Law], timeout: float = 4.0) -> Answ
         except NotInductive as error:
             reasons.append(str(error))
             continue
-        open_one = next((f"{o.label}: {why}" for o in obligations if (why := _refused(o, known, timeout))), None)
-        if open_one is None:
-            return Answer(True, "z3" if plan is None else f"z3, induction over {plan}")
-        reasons.append(open_one)
+        queries = []
+        for obligation in obligations:
+            query, why = _refuted(obligation, known, timeout)
+            if query is None:
+                reasons.append(f"{obligation.label}: {why}")
+                break
+            queries.append(query)
+        else:
+            return Answer(True, "z3" if plan is None else f"z3, induction over {plan}", queries=tuple(queries))
     return Answer(False, reason="; ".join(reasons))
 
 
@@ -71,29 +80,35 @@ def _plans(law: Law) -> list[Any]:
     return [*law.axes, None] if reduced else [None]
 
 
-def _refused(obligation: Obligation, lemmas: list[Law], timeout: float) -> str:
-    """Why Z3 doesn't prove the obligation; "" where it does."""
-    query = Query(obligation, lemmas)
-    for solver in (z3.Solver(), z3.Tactic("qfnra-nlsat").solver() if query.pure else z3.SolverFor("QF_NIRA")):
-        solver.set("timeout", int(timeout * 500))
-        solver.add(*query.assertions())
-        result = solver.check()
-        if result == z3.unsat:
-            return ""
-        if result == z3.sat:
-            return "Z3 finds a model in which the sides differ"
-    return "Z3 gives no answer in time"
+def _refuted(obligation: Obligation, lemmas: list[Law], timeout: float) -> tuple[Query | None, str]:
+    """The query that Z3 refutes, with few instances of the lemmas where they do and more where not; or why there is none."""
+    why = ""
+    for reach in REACHES if lemmas else (REACHES[0],):
+        query = Query(obligation, lemmas, reach)
+        assertions = query.assertions()
+        for solver in (z3.Solver(), z3.Tactic("qfnra-nlsat").solver() if query.pure else z3.SolverFor("QF_NIRA")):
+            solver.set("timeout", int(timeout * 500))
+            solver.add(*assertions)
+            result = solver.check()
+            if result == z3.unsat:
+                return query, ""
+            why = "Z3 finds a model in which the sides differ" if result == z3.sat else "Z3 gives no answer in time"
+            if result == z3.sat:
+                break
+    return None, why
 
 
 @dataclass
 class Query:
-    """One obligation as Z3 assertions that have no model if it holds."""
+    """One obligation as Z3 assertions that have no model if it holds; `reach` says which instances of lemmas are among them."""
 
     obligation: Obligation
     lemmas: list[Law]
+    reach: int = SIDES
     known: list[Expr] = field(default_factory=list)
     values: dict[Term, Number] = field(default_factory=dict)
     applied: dict[str, list[tuple[Expr, Expr]]] = field(default_factory=dict)
+    quotients: dict[tuple[Expr, Expr], tuple[Expr, Expr]] = field(default_factory=dict)
     powers: dict[Monomial, tuple[Expr, Expr]] = field(default_factory=dict)
     degrees: dict[Monomial, int] = field(default_factory=dict)
     at_low: Expr = None
@@ -107,14 +122,14 @@ class Query:
         terms = [*goal, *(side for pair in self.obligation.given for side in pair)]
         uses = {law.name for law in self.lemmas}
         self.eliminates = set(BUILT_IN) <= uses
-        instances = list(_instances([law for law in self.lemmas if not self._built_in(law)], terms))
+        instances = list(_instances([law for law in self.lemmas if not self._built_in(law)], terms, self.reach))
         self.integral = any(t.op in _DISCRETE and t.args[-1].sort == INT for t in postorder(*terms))
         self._count_degrees([*terms, *(side for sides, _ in instances for side in sides)])
-        given = [self._equal(*pair) for pair in self.obligation.given]
+        given = [self.equal(*pair) for pair in self.obligation.given]
         for sides, where in instances:
             premises = [self._holds(predicate, self.number(t)) for predicate, t in where]
-            given.append(z3.Implies(z3.And(*premises), self._equal(*sides)))
-        differs = z3.Not(self._equal(*goal))
+            given.append(z3.Implies(z3.And(*premises), self.equal(*sides)) if premises else self.equal(*sides))
+        differs = z3.Not(self.equal(*goal))
         return [*given, differs, *self.known]
 
     @property
@@ -126,9 +141,11 @@ class Query:
     def _built_in(self, law: Law) -> bool:
         return self.eliminates and law.name in BUILT_IN
 
-    def _equal(self, lhs: Term, rhs: Term) -> Expr:
+    def equal(self, lhs: Term, rhs: Term) -> Expr:
+        """That two terms have one value."""
         a, b = self.number(lhs), self.number(rhs)
-        return z3.And(a.low == b.low, z3.Or(a.low, a.it == b.it))
+        same = _same(a.it, b.it)
+        return same if z3.is_false(a.low) and z3.is_false(b.low) else z3.And(a.low == b.low, z3.Or(a.low, same))
 
     @staticmethod
     def _holds(predicate: str, x: Number) -> Expr:
@@ -157,11 +174,12 @@ class Query:
             return _CONSTANTS[t.op]
         args = [self.values[a] for a in t.args]
         if t.op == "where":
-            return Number(z3.If(args[0].it, args[1].low, args[2].low), z3.If(args[0].it, *_alike(args[1].it, args[2].it)))
+            low = _choice(args[0].it, args[1].low, args[2].low)
+            return Number(low, z3.If(args[0].it, *_alike(args[1].it, args[2].it)))
         if t.op in ("max", "min"):
             return _extreme(t.op, *args)
         if t.op == "add":
-            return Number(z3.Or(args[0].low, args[1].low), _sum(args[0].it, args[1].it))
+            return Number(_either(args[0].low, args[1].low), _sum(args[0].it, args[1].it))
         if t.op == "exp":
             return Number(LOW, self._exp(t, args[0]))
         return Number(LOW, self._plain(t, [a.it for a in args]))
@@ -203,7 +221,10 @@ class Query:
         return r
 
     def _quotient(self, a: Expr, b: Expr) -> tuple[Expr, Expr]:
-        q, r = self.fresh(INT), self.fresh(INT)
+        known = self.quotients.get((a, b))
+        if known is not None:
+            return known
+        q, r = self.quotients[a, b] = self.fresh(INT), self.fresh(INT)
         inside = z3.If(b > 0, z3.And(0 <= r, r < b), z3.And(b < r, r <= 0))
         self.known.append(z3.If(b == 0, z3.And(q == 0, r == 0), z3.And(a == b * q + r, inside)))
         return q, r
@@ -283,23 +304,40 @@ def _sum(a: Expr, b: Expr) -> Expr:
     return left + right
 
 
+def _same(a: Expr, b: Expr) -> Expr:
+    left, right = _alike(a, b)
+    return left == right
+
+
+def _either(a: Expr, b: Expr) -> Expr:
+    """Whether one of two is -inf."""
+    return b if z3.is_false(a) else a if z3.is_false(b) else z3.Or(a, b)
+
+
+def _choice(condition: Expr, a: Expr, b: Expr) -> Expr:
+    return LOW if z3.is_false(a) and z3.is_false(b) else z3.If(condition, a, b)
+
+
 def _extreme(op: str, x: Number, y: Number) -> Number:
     a, b = _alike(x.it, y.it)
-    if op == "max":
-        return Number(z3.And(x.low, y.low), z3.If(x.low, b, z3.If(y.low, a, z3.If(a >= b, a, b))))
-    return Number(z3.Or(x.low, y.low), z3.If(a <= b, a, b))
+    larger, smaller = z3.If(a >= b, a, b), z3.If(a <= b, a, b)
+    if op == "min":
+        return Number(_either(x.low, y.low), smaller)
+    if z3.is_false(x.low) and z3.is_false(y.low):
+        return Number(LOW, larger)
+    return Number(z3.And(x.low, y.low), z3.If(x.low, b, z3.If(y.low, a, larger)))
 
 
 # --- lemmas ----------------------------------------------------------------------------------------------------------
 
 
-def _instances(lemmas: list[Law], terms: list[Term]) -> Iterable[tuple[Sides, list[tuple[str, Term]]]]:
-    """Instances of the lemmas that may matter for the terms, each with its conditions: those of which a side, or a part of
-    a side with all parameters, stands in the terms; and all that parts of them make of lemmas of one or two numbers."""
+def _instances(lemmas: list[Law], terms: list[Term], reach: int) -> Iterable[tuple[Sides, list[tuple[str, Term]]]]:
+    """Instances of the lemmas that may matter for the terms, each with its conditions."""
     seen: set[Sides] = set()
+    parts = [t for t in postorder(*terms) if t.op not in ("axis", "true", "false")]
+    parts += [Term("floordiv", t.args) for t in parts if t.op == "mod"]  # a rest brings its quotient along
     for law in lemmas:
-        parts = [t for t in postorder(*terms) if t.op not in ("axis", "true", "false")]
-        for holes, axes in _fillings(law, parts):
+        for holes, axes in _fillings(law, parts, reach):
             try:
                 lhs, rhs = law.instance(holes, axes, Facts())
             except BadInstance:
@@ -310,13 +348,14 @@ def _instances(lemmas: list[Law], terms: list[Term]) -> Iterable[tuple[Sides, li
                 yield sides, [(predicate, holes[h]) for predicate, h in law.where]
 
 
-def _fillings(law: Law, parts: list[Term]) -> Iterable[tuple[dict[str, Term], dict[Any, Any]]]:
-    for trigger in [t for t in postorder(law.lhs, law.rhs) if t.args]:
+def _fillings(law: Law, parts: list[Term], reach: int) -> Iterable[tuple[dict[str, Term], dict[Any, Any]]]:
+    triggers = (law.lhs, law.rhs) if reach == SIDES else postorder(law.lhs, law.rhs)
+    for trigger in [t for t in triggers if t.args]:
         for part in parts:
             filling = match(trigger, part)
             if filling and len(filling.holes) == len(law.holes) and len(filling.axes) == len(law.axes):
                 yield filling.holes, filling.axes
-    if not law.axes and len(law.holes) <= 2:
+    if reach == ALL and not law.axes and len(law.holes) <= 2:
         numbers = [t for t in parts if not t.free and t.sort != BOOL]
         for choice in product(numbers, repeat=len(law.holes)):
             yield dict(zip(law.holes, choice, strict=True)), {}

@@ -10,33 +10,34 @@ from commute.theory.terms import MINUS_ONE, NINF, ONE, ZERO, const
 
 HALF = const(Fraction(1, 2))
 TWO = const(2)
+RUDIN = "Rudin, Principles of Mathematical Analysis, chapter 8: exponential, logarithmic and trigonometric functions"
 
 
-@law(axiom="the functional equation of exp", near=lambda x, y: (exp(add(x, y)), add(exp(x), exp(y))))
+@law(axiom="the functional equation of exp", citation=RUDIN, near=lambda x, y: (exp(add(x, y)), add(exp(x), exp(y))))
 def exp_sum(x: Extended, y: Extended) -> Sides:
     """exp turns sums into products; at minus infinity both sides are 0."""
     return exp(add(x, y)), mul(exp(x), exp(y))
 
 
-@law(axiom="exp(0) = 1", near=lambda: (exp(ZERO), ZERO))
+@law(axiom="exp(0) = 1", citation=RUDIN, near=lambda: (exp(ZERO), ZERO))
 def exp_zero() -> Sides:
     """exp(0) is 1."""
     return exp(ZERO), ONE
 
 
-@law(axiom="exp at minus infinity", near=lambda: (exp(NINF), ONE))
+@law(axiom="exp at minus infinity", citation=RUDIN, near=lambda: (exp(NINF), ONE))
 def exp_minus_infinity() -> Sides:
     """exp sends minus infinity to 0."""
     return exp(NINF), ZERO
 
 
-@law(axiom="exp inverts log", where=("x positive",), near=lambda x: (exp(log(x)), log(x)))
+@law(axiom="exp inverts log", citation=RUDIN, where=("x positive",), near=lambda x: (exp(log(x)), log(x)))
 def exp_of_log(x: Real) -> Sides:
     """exp undoes log on positive numbers."""
     return exp(log(x)), x
 
 
-@law(axiom="log inverts exp", near=lambda x: (log(exp(x)), exp(x)))
+@law(axiom="log inverts exp", citation=RUDIN, near=lambda x: (log(exp(x)), exp(x)))
 def log_of_exp(x: Real) -> Sides:
     """log undoes exp."""
     return log(exp(x)), x
@@ -66,25 +67,28 @@ def exp_neg(x: Real) -> Sides:
     return exp(neg(x)), recip(exp(x))
 
 
-@law(axiom="the definition of tanh", near=lambda x: (unary("tanh", x), sub(ONE, recip(add(ONE, exp(x))))))
+@law(
+    axiom="the definition of tanh", citation="NIST DLMF 4.28",
+    near=lambda x: (unary("tanh", x), sub(ONE, recip(add(ONE, exp(x))))),
+)  # fmt: skip
 def tanh_by_exp(x: Real) -> Sides:
     """tanh in exponentials."""
     return unary("tanh", x), add(ONE, mul(const(-2), recip(add(ONE, exp(mul(TWO, x))))))
 
 
-@law(axiom="erf is odd", near=lambda x: (unary("erf", neg(x)), unary("erf", x)))
+@law(axiom="erf is odd", citation="NIST DLMF 7.4.1", near=lambda x: (unary("erf", neg(x)), unary("erf", x)))
 def erf_odd(x: Real) -> Sides:
     """erf is an odd function."""
     return unary("erf", mul(MINUS_ONE, x)), mul(MINUS_ONE, unary("erf", x))
 
 
-@law(axiom="sin is odd", near=lambda x: (unary("sin", neg(x)), unary("sin", x)))
+@law(axiom="sin is odd", citation=RUDIN, near=lambda x: (unary("sin", neg(x)), unary("sin", x)))
 def sin_odd(x: Real) -> Sides:
     """sin is an odd function."""
     return unary("sin", mul(MINUS_ONE, x)), mul(MINUS_ONE, unary("sin", x))
 
 
-@law(axiom="cos is even", near=lambda x: (unary("cos", neg(x)), neg(unary("cos", x))))
+@law(axiom="cos is even", citation=RUDIN, near=lambda x: (unary("cos", neg(x)), neg(unary("cos", x))))
 def cos_even(x: Real) -> Sides:
     """cos is an even function."""
     return unary("cos", mul(MINUS_ONE, x)), unary("cos", x)
@@ -102,7 +106,7 @@ def log_of_sqrt(x: Real) -> Sides:
     return log(sqrt(x)), mul(HALF, log(x))
 
 
-@law(axiom="exp is increasing", near=lambda x, y: (exp(maximum(x, y)), minimum(exp(x), exp(y))))
+@law(axiom="exp is increasing", citation=RUDIN, near=lambda x, y: (exp(maximum(x, y)), minimum(exp(x), exp(y))))
 def exp_max(x: Extended, y: Extended) -> Sides:
     """exp of the larger is the larger exp."""
     return exp(maximum(x, y)), maximum(exp(x), exp(y))
@@ -193,7 +197,7 @@ def log_scaled(m: Real, x: Real) -> Sides:
 
 
 @law(
-    uses=("exp_sum", "exp_zero", "exp_of_log", "log_of_exp"),
+    uses=("exp_sum", "exp_zero", "log_scaled"),
     near=lambda x, y, m: (log(add(exp(x), exp(y))), add(m, log(add(exp(add(x, m)), exp(add(y, m)))))),
 )  # fmt: skip
 def log_add_exp_shift(x: Real, y: Real, m: Real) -> Sides:
@@ -225,7 +229,7 @@ def tanh_by_logistic(x: Real) -> Sides:
     return unary("tanh", x), sub(mul(TWO, recip(add(ONE, exp(mul(const(-2), x))))), ONE)
 
 
-@law(axiom="the circle", near=lambda x: (add(unary("sin", x), unary("cos", x)), ONE))
+@law(axiom="the circle", citation=RUDIN, near=lambda x: (add(unary("sin", x), unary("cos", x)), ONE))
 def sin_cos_circle(x: Real) -> Sides:
     """The squares of sine and cosine add up to one."""
     return add(mul(unary("sin", x), unary("sin", x)), mul(unary("cos", x), unary("cos", x))), ONE

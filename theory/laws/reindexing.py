@@ -55,7 +55,28 @@ def eq_of_whole(a: Integer, b: Integer) -> Sides:
     return indicator(eq(a, b)), indicator(land(lnot(lt(a, b)), lnot(lt(b, a))))
 
 
-@law(where=("s positive",), near=lambda a, b, s: (indicator(lt(mul(s, a), b)), indicator(lt(a, b))))
+@law(
+    where=("s positive",),
+    near=lambda a, b, s: (indicator(le(a, floordiv(b, s))), indicator(le(mul(s, a), add(mul(s, floordiv(b, s)), s)))),
+)  # fmt: skip
+def quotient_at_least(a: Integer, b: Integer, s: Integer) -> Sides:
+    """A quotient of at least a says that its multiple is at least s·a."""
+    return indicator(le(a, floordiv(b, s))), indicator(le(mul(s, a), mul(s, floordiv(b, s))))
+
+
+@law(
+    where=("s positive",),
+    near=lambda a, b, s: (indicator(le(a, floordiv(b, s))), indicator(lt(mul(s, a), mul(s, floordiv(b, s))))),
+)  # fmt: skip
+def quotient_below_next(a: Integer, b: Integer, s: Integer) -> Sides:
+    """A quotient of at least a says that the next multiple is more than s·a."""
+    return indicator(le(a, floordiv(b, s))), indicator(lt(mul(s, a), add(mul(s, floordiv(b, s)), s)))
+
+
+@law(
+    uses=("quotient_at_least", "quotient_below_next"), where=("s positive",),
+    near=lambda a, b, s: (indicator(lt(mul(s, a), b)), indicator(lt(a, b))),
+)  # fmt: skip
 def lt_of_multiple(a: Integer, b: Integer, s: Integer) -> Sides:
     """s·a < b says that b - 1 has a quotient of at least a."""
     return indicator(le(mul(s, a), b)), indicator(le(a, floordiv(b, s)))

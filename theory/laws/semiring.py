@@ -116,7 +116,7 @@ def add_to_fraction(a: Real, b: Real, c: Real) -> Sides:
 
 
 @law(
-    where=("b nonzero", "d nonzero"),
+    uses=("recip_product",), where=("b nonzero", "d nonzero"),
     near=lambda a, b, c, d: (add(mul(a, recip(b)), mul(c, recip(d))), mul(add(a, c), recip(add(b, d)))),
 )  # fmt: skip
 def common_denominator(a: Real, b: Real, c: Real, d: Real) -> Sides:
