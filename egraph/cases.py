@@ -40,7 +40,7 @@ def _bodies(canon: Canon, left: Term, right: Term) -> tuple[Term, Term] | None:
     common = {m: c for m, c in first.items() if second.get(m) == c}
     own = [plus(p, common, -1) for p in (first, second)]
     axes = {a.attrs[1] for p in own for m in p for a, _ in m if a.op == "reduce" and a.attrs[0] == "sum"}
-    if len(axes) != 1 or not all(own):
+    if len(axes) != 1 or not any(own):
         return None
     (axis,) = axes
     bodies = [_body(p, axis) for p in own]
@@ -85,7 +85,7 @@ def _cases(canon: Canon, condition: Term, left: Term, right: Term) -> list[tuple
 
 
 def _condition(left: Term, right: Term) -> Term | None:
-    """A comparison that speaks of free axes only and stands in both terms, or in one: zero tests first, then small ones."""
+    """A comparison that speaks of free axes only: first one that has none inside, in both terms, a zero test, small."""
     found: dict[Term, int] = {}
     free = left.free | right.free
     for side in (left, right):
@@ -94,4 +94,5 @@ def _condition(left: Term, right: Term) -> Term | None:
                 found[t.args[0]] = found.get(t.args[0], 0) + 1
     if not found:
         return None
-    return min(found, key=lambda c: (-found[c], c.op != "eq", c.size, c.digest))
+    nested = {c: any(is_indicator(t) for t in postorder(c)) for c in found}
+    return min(found, key=lambda c: (nested[c], -found[c], c.op != "eq", c.size, c.digest))

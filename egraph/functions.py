@@ -95,7 +95,7 @@ class Functions:
             return None
         x = monomial[0][0].args[0]
         witness = self.canon.known("positive", x)
-        if witness is None or c.denominator > 2 or abs(c) > 4:
+        if witness is None or c.denominator > 2 or abs(c) > (64 if x.op == "const" else 4):
             return None
         if c == 1:
             return norm(law("exp_of_log", {"x": x}, witnesses={"x": witness}).rhs)
@@ -122,6 +122,8 @@ class Functions:
         if x.op == "sqrt":
             witness = self.canon.known("positive", x.args[0])
             return norm(law("log_of_sqrt", {"x": x.args[0]}, witnesses={"x": witness}).rhs) if witness else t
+        if x.op == "const":
+            return self._log_number(t, x.attrs[0])
         if x.op == "mul":
             return self._split_log(t, x.args[0], x.args[1]) or t
         if x.op == "add":

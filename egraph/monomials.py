@@ -161,12 +161,27 @@ class Products:
                 self.journal.computed("ring", before, step.lhs)
                 return times(((atom, 1),), ((other, 1),)), before, step.rhs
         poly = poly_of(x)
+        if c.op == "eq" and len(poly) > 1:
+            return self._where_zero(atom, poly, powers)
         if self.open_clips and c.op == "lt":
             return None
         if len(poly) != 1 or next(iter(poly.values())) != 1 or not all(powers.get(a, 0) >= e for a, e in next(iter(poly))):
             return None
         step = self.journal.law("indicator_times_itself" if c.op == "lt" else "indicator_of_zero", {"x": x})
         return times(((atom, 1),), next(iter(poly))), step.lhs, self.norm(step.rhs)
+
+    def _where_zero(self, atom: Term, poly: Poly, powers: dict[Term, int]) -> tuple[Monomial, Term, Term] | None:
+        """[P = 0]·L -> [P = 0]·(L - P/c) for the leading monomial c·L of P, where the product has it."""
+        lead = max(poly, key=monomial_key)
+        if lead == UNIT or not all(powers.get(a, 0) >= e for a, e in lead):
+            return None
+        c = poly[lead]
+        step = self.journal.law("indicator_of_zero", {"x": atom.args[0].args[0]})
+        before, less = mul(atom, monomial_term(lead)), poly_term({m: -k / c for m, k in poly.items() if m != lead})
+        share = monomial_term(UNIT, 1 / c)
+        self.journal.computed("ring", before, add(mul(share, step.lhs), mul(atom, less)))
+        after = self.journal.computed("ring", add(mul(share, step.rhs), mul(atom, less)), poly_term(poly_of(mul(atom, less))))
+        return times(((atom, 1),), lead), before, after
 
     def _implied(self, powers: dict[Term, int]) -> tuple[Monomial, Term, Term] | None:
         """[c]·[d] of two comparisons of integers, of which one follows from the other or from its contrary."""

@@ -27,8 +27,11 @@ LARGEST_DENOMINATOR, LARGEST_SINGLE = 4096, 128
 """The greatest denominators of a guessed fraction: a float32 has 24 bits, so a longer one would fit by chance."""
 
 
-PLACES = 10_000
-"""What is left of 1 is read as a decimal of four places."""
+PLACES = 10**9
+"""What is left of 1 is read as a decimal of nine places, and so is the square of a root."""
+
+FEW_STEPS = 8
+"""How many units in its last place a number may be off that came from a few operations; no two short fractions lie so close."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def read_float(value: float, single: bool = False) -> Reading:
     largest = LARGEST_SINGLE if single else LARGEST_DENOMINATOR
     found = [*_rational(value, step, largest), *_root(value, step, largest), *_multiple(value, step)]
     if not found and not single:
-        found += _rest_of_one(value)
+        found += [*_rational(value, FEW_STEPS * step, largest), *_rest_of_one(value), *_root_of_decimal(value, step)]
     return Reading(value, min(found, key=lambda f: f[0])[1] if found else plain, plain)
 
 
@@ -110,6 +113,13 @@ def _rest_of_one(value: float) -> Iterator[tuple[float, Term]]:
     guess = Fraction(round(value * PLACES), PLACES)
     if guess and abs(value) < 1 and abs(Fraction(value) - guess) <= Fraction(1, 2**53):
         yield _cost(guess), const(guess)
+
+
+def _root_of_decimal(value: float, step: float) -> Iterator[tuple[float, Term]]:
+    """The root of a short decimal, which may itself be what was left of 1."""
+    guess = Fraction(round(value * value * PLACES), PLACES)
+    if value > 0 and PLACES * guess > 10**5 and abs(Fraction(value) ** 2 - guess) <= Fraction(1, 2**51):
+        yield _cost(guess), sqrt(const(guess))
 
 
 def _root(value: float, step: float, largest: int) -> Iterator[tuple[float, Term]]:

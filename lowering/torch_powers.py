@@ -70,10 +70,12 @@ def raised(base: Term, exponent: Term) -> Term:
         return ops.exp(ops.mul(exponent, log(base)))
     if base is const(1):
         return ONE
-    if positive(base):
+    if positive(base) and base.op != "const":
         return exponential(times(exponent, named_log(base)))
     if exponent.sort == INT:
         return by_arms(exponent, lambda e: _of_few(base, e))
+    if positive(base):
+        return exponential(times(exponent, log(base)))
     raise Unsupported(f"a power {base} ** {exponent} whose base may be negative")
 
 
@@ -82,6 +84,8 @@ def _of_few(base: Term, exponent: Term) -> Term:
     limits = bounds(exponent)
     low, high = (None, None) if limits is None else (limits[0].constant, limits[1].constant)
     if low is None or high is None or low < -MOST or high > MOST:
+        if positive(base):
+            return exponential(times(exponent, log(base)))
         raise Unsupported(f"a power {base} ** {exponent} whose base may be negative and whose exponent may be large")
     result = power(base, const(high))
     for each in reversed(range(low, high)):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from itertools import product
 
 from commute.theory.index import in_range, simplify
-from commute.theory.ops import COMPOSITES, definition
+from commute.theory.ops import COMPOSITES, definition, neg
 from commute.theory.terms import BOOL, EXT, INT, REAL, ZERO, Term, index, postorder, size_value, substitute
 
 NEG, NIL, POS = 1, 2, 4
@@ -87,7 +87,10 @@ class Facts:
         if t.op == "mul":
             return self._product_sign(t)
         if t.op in ("add", "max", "min"):
-            return self._pair_sign(t.op, get[t.args[0]], get[t.args[1]])
+            own = get[t.args[0]]
+            if t.op == "max" and t.args[1] is neg(t.args[0]):
+                return own & NIL | (POS if own & (NEG | POS) else 0)
+            return self._pair_sign(t.op, own, get[t.args[1]])
         if t.op == "where":
             return get[t.args[1]] | get[t.args[2]]
         if t.op == "mod":
