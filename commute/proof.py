@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from time import monotonic
 from typing import Any
 
@@ -33,7 +34,7 @@ from commute.verify.certificate import (
     write,
 )
 from commute.verify.congruence import close, explain
-from commute.verify.definedness import obligations
+from commute.verify.definedness import Obligation, obligations
 
 Goal = tuple[Term, Term]
 
@@ -194,7 +195,7 @@ def _prove_goals(
     if way == _Way():
         result.begun[place] = canon
     ends = [t for goal in goals for t in goal[: _OWING.get(where, 1)]]
-    owed = [o for t in ends for o in obligations(t, facts) if not o.guards and not o.term.states and o.predicate != "real"]
+    owed = [o for t in ends for o in _owed(t, facts) if not o.guards and not o.term.states and o.predicate != "real"]
     open_goals: list[Goal] = []
     try:
         if where in _GRANTED:
@@ -220,6 +221,16 @@ def _prove_goals(
         result.reasons.append("the two normal forms differ")
         return None
     return _needed(goals, canon, facts, result)
+
+
+def _owed(term: Term, facts: Facts) -> tuple[Obligation, ...]:
+    """The obligations of a term; every way to prove asks for the same."""
+    return _remembered(term, tuple(facts.given.items()))
+
+
+@lru_cache(maxsize=64)
+def _remembered(term: Term, given: tuple[tuple[str, int], ...]) -> tuple[Obligation, ...]:
+    return tuple(obligations(term, Facts(dict(given))))
 
 
 def _grant(canon: Canon, owed: Sequence[Any]) -> None:
@@ -269,8 +280,8 @@ def _leaned_on(goals: list[Goal], canon: Canon, facts: Facts) -> list[Goal]:
     """Pairs whose equality shows that the candidate is defined: its obligations, met by the reference's or by a witness."""
     pairs: dict[Goal, None] = {}
     for a, b in goals:
-        mine = obligations(a, facts)
-        for owed in obligations(b, facts):
+        mine = _owed(a, facts)
+        for owed in _owed(b, facts):
             normal = canon.memo.get(owed.term, owed.term)
             if owed.predicate != "real":
                 pairs |= {(owed.term, x): None for x in (normal, canon.known(owed.predicate, normal)) if x is not None}
