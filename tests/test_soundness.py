@@ -16,15 +16,28 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 import commute
+from commute import proving
+from commute.proof import Proof
 from commute.theory.axes import axis
 from commute.theory.facts import Facts
 from commute.theory.law import BadInstance, all_laws, find_law
-from commute.theory.ops import add, mul, recip, total
+from commute.theory.ops import add, lt, mul, recip, total, where
 from commute.theory.polynomial import poly_of
 from commute.theory.schemas import SCHEMAS
 from commute.theory.step import Step, law_step
-from commute.theory.terms import ONE, const, index, read, reduce, size_value, substitute
-from commute.verify.certificate import EVERYWHERE, WHERE_DEFINED, Case, check, digest, proved_laws, write
+from commute.theory.terms import ONE, ZERO, const, fold_over, index, read, reduce, size_value, state, substitute
+from commute.verify.certificate import (
+    BOTH_DEFINED,
+    EACH_DEFINED,
+    EVERYWHERE,
+    WHERE_DEFINED,
+    Case,
+    Checked,
+    check,
+    digest,
+    proved_laws,
+    write,
+)
 
 Scalar, Vector, Rows = Float[Tensor, ""], Float[Tensor, "n"], Float[Tensor, "n m"]
 Mask, Queries, Keys = Bool[Tensor, "n m"], Float[Tensor, "n d"], Float[Tensor, "m d"]
@@ -123,6 +136,43 @@ def test_point_5_minus_infinity_is_not_a_number() -> None:
     assert after.kind == "REFUTED"
 
 
+def test_point_6_a_large_number_in_a_mask_is_minus_infinity_only_where_that_is_assumed() -> None:
+    for number in (-1e4, -1e9):
+        rows = (
+            lambda x, b: torch.softmax(x.masked_fill(~b, -math.inf), -1),
+            lambda x, b, number=number: torch.softmax(x.masked_fill(~b, number), -1),
+        )
+        for function in rows:
+            function.__annotations__ = {"x": Rows, "b": Mask, "return": Rows}
+        assert commute.prove(rows[1], rows[0], timeout=5).kind == "REFUTED", "a row without a key: uniform, and undefined"
+        assumed = commute.prove(rows[1], rows[0], assume_masks=True)
+        assert assumed.kind == "PROVED" and "no fully masked row" in assumed.assumptions[-1]
+
+
+Halves = Float[Tensor, "2*w d"]
+
+
+def causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    return torch.exp(q @ k.mT).tril() @ v
+
+
+def skipping(hidden: bool) -> Program:
+    """Causal weights in two blocks of queries, of which the first (or the second) leaves out the other block of keys."""
+
+    def run(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        (q1, q2), (k1, k2), (v1, v2) = q.chunk(2), k.chunk(2), v.chunk(2)
+        first, second = torch.exp(q1 @ k1.mT).tril() @ v1, torch.exp(q2 @ k2.mT).tril() @ v2
+        return torch.cat([first, second + torch.exp(q2 @ k1.mT) @ v1 if hidden else second])
+
+    return run
+
+
+def test_point_7_a_block_may_be_skipped_where_its_mask_is_false_throughout() -> None:
+    shapes = dict(q=Halves, k=Halves, v=Halves, result=Halves)
+    assert prove(causal, skipping(hidden=True), **shapes).kind == "PROVED"
+    assert prove(causal, skipping(hidden=False), **shapes).kind == "REFUTED"
+
+
 # --- certificates ----------------------------------------------------------------------------------------------------
 
 
@@ -158,6 +208,48 @@ def test_point_10_every_law_is_known_by_what_it_says_and_is_proved_or_an_axiom()
         assert not check({**forged, "digest": digest(forged)}).ok
 
 
+def test_point_11_what_a_fold_owes_of_its_states_is_no_condition_elsewhere() -> None:
+    k, s = axis("k"), state("s")
+    ratio = mul(s, recip(s))
+    cancels = law_step(find_law("recip_cancels"), {"x": s}, {}, {"x": s})
+    kept, without = (fold_over(k, ("s",), [const(2)], [step]) for step in (ratio, ONE))
+    elsewhere, wrong = (fold_over(k, ("s",), [ZERO], [step]) for step in (where(lt(ZERO, s), ratio, ratio), ONE))
+    for goals in ([(kept, without)], [(kept, kept), (elsewhere, wrong)]):
+        for claimed in (EVERYWHERE, WHERE_DEFINED, EACH_DEFINED, BOTH_DEFINED):
+            checked = check(write({}, {}, claimed, [Case("", goals, [cancels])]))
+            assert not checked.ok and "isn't known to be nonzero" in checked.reason
+
+
+def by_norm(x: Tensor, y: Tensor) -> Tensor:
+    return (x * y).sum(0) / x.norm(dim=0)
+
+
+def divided_last(x: Tensor, y: Tensor) -> Tensor:
+    (x1, x2), (y1, y2) = x.chunk(2), y.chunk(2)
+    return ((x1 * y1).sum(0) + (x2 * y2).sum(0)) / torch.sqrt((x1 * x1).sum(0) + (x2 * x2).sum(0))
+
+
+def corrected(x: Tensor, y: Tensor) -> Tensor:
+    (x1, x2), (y1, y2) = x.chunk(2), y.chunk(2)
+    before, after = (x1 * x1).sum(0).sqrt(), (x * x).sum(0).sqrt()
+    return (x1 * y1).sum(0) / before * (before / after) + (x2 * y2).sum(0) / after
+
+
+def test_point_12_a_norm_is_divided_by_last_because_the_norm_of_a_prefix_may_be_0() -> None:
+    shapes = dict(x=Halves, y=Halves, result=Float[Tensor, "d"])
+    assert prove(by_norm, divided_last, **shapes).kind == "PROVED"
+    running = prove(by_norm, corrected, **shapes)
+    assert running.kind == "REFUTED" and math.isnan(running.counterexample.candidate)
+
+
+def test_point_13_a_prover_that_says_yes_to_wrong_programs_too_is_a_dead_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    alive = prove(lambda x: x + x, lambda x: 2 * x)
+    assert alive.kind == "PROVED" and "refused" in alive.vacuity
+    monkeypatch.setattr(proving, "prove_cases", lambda *_, **__: Proof(certificate={}, checked=Checked(True)))
+    dead = prove(lambda x: x + x, lambda x: 2 * x)
+    assert dead.kind == "UNKNOWN" and dead.reason.startswith("internal: dead check")
+
+
 # --- lifting ---------------------------------------------------------------------------------------------------------
 
 
@@ -186,7 +278,7 @@ def test_point_14_a_wrong_lift_is_an_internal_error(monkeypatch: pytest.MonkeyPa
     from commute.verify import numeric
 
     def disagrees(*_: Any, **__: Any) -> Any:
-        return type("No", (), {"__bool__": lambda self: False, "reason": "told so", "raises": False})()
+        return numeric.LiftCheck(False, "told so", ())
 
     monkeypatch.setattr(numeric, "agrees_with_lift", disagrees)
     verdict = prove(lambda x: x + x, lambda x: 2 * x)
