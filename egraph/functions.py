@@ -138,10 +138,10 @@ class Functions:
             return t
         if value.denominator > 1:
             over = const(value.denominator)
-            self.journal.computed("constant", recip(over), const(1 / Fraction(value.denominator)))
+            under = self.journal.computed("constant", recip(over), const(1 / Fraction(value.denominator)))
             if value.numerator == 1:
                 return self.canon.norm(self.journal.law("log_recip", {"x": over}, witnesses={"x": over}).rhs)
-            self.journal.computed("constant", mul(const(value.numerator), recip(over)), t.args[0])
+            self.journal.computed("constant", mul(const(value.numerator), under), t.args[0])
             return self._split_log(t, const(value.numerator), recip(over)) or t
         outside, primes = _square_free(value.numerator)
         factor = outside if outside > 1 else primes[0] if len(primes) > 1 else None

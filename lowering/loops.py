@@ -72,6 +72,9 @@ class LoopIndex(SymTensor):
         said = simplify(make(self.current().at(()), size_value(_size(other))))
         return said is TRUE if said in (TRUE, FALSE) else None
 
+    def __repr__(self) -> str:
+        return str(self.current().at(()))
+
     __hash__ = object.__hash__
 
 
