@@ -116,6 +116,7 @@ class Optimizer:
             "explored": explored, "stopped": search.stopped, "total_seconds": monotonic() - self.started,
         }  # fmt: skip
         plan.gain = self._gains(search, chosen)
+        plan.forms = self.forms
         return plan
 
     # --- the certificate ---------------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ class KernelPlan:
     figures: dict[str, float]
     bound_by: str
     kernel: Kernel = field(repr=False, compare=False)
+    arrays: dict[int, Term] = field(repr=False, compare=False, default_factory=dict)
 
     def labels(self) -> list[str]:
         """The labels of its wires: `q / 64` grouped, `x ~ 128` streamed, `x | 8` parted."""
@@ -94,6 +95,7 @@ class Plan:
     rivals: tuple[Rival, ...] = ()
     search: dict[str, Any] = field(default_factory=dict)
     gain: dict[str, float] = field(default_factory=dict)
+    forms: Forms | None = field(default=None, repr=False, compare=False)
 
     @property
     def term(self) -> Term:
@@ -161,7 +163,7 @@ def _kernel_plan(
         made, tuple(reads), kernel.tiles, (kernel.stream, kernel.chunk) if kernel.stream else None,
         kernel.passes.count if kernel.passes else 1, corrected,
         (kernel.split, kernel.parts) if kernel.split is not None and kernel.parts > 1 else None,
-        kernel.share, figures, kernel.bound_by, kernel,
+        kernel.share, figures, kernel.bound_by, kernel, {c: arrays[c] for c in region.leaves if c in arrays},
     )  # fmt: skip
 
 
