@@ -20,6 +20,7 @@ from commute.theory.ops import add, exp, lt, mul, recip, total, where
 from commute.theory.terms import ONE, ZERO, Term, const, index, read, reduce
 from commute.verify.formats import BFLOAT16, FLOAT16, FLOAT32, PRECISIONS, TF32, Precision
 from commute.verify.rounding import FACTOR, Bound, bounds, representable, worst
+from commute.verify.tolerance import Rounding
 from tests.fuzz_rounding import cases
 
 N = axis("n")
@@ -152,6 +153,12 @@ def test_point_23_cancellation_that_the_reference_avoids_is_unstable() -> None:
         Float[Tensor, ""],
     )
     assert root.word == "UNSTABLE" and root.findings[0].kind == "cancellation"
+
+
+def test_point_23_a_bound_far_above_the_reference_s_is_unstable_however_small_the_error() -> None:
+    lucky = Rounding(cases=8, error=1e-7, bound=1e-6, ratio=0.1, growth=1e5)
+    assert lucky.word == "UNSTABLE" and "it may be 1e+05 times as far off as the reference" in str(lucky)
+    assert Rounding(cases=8, error=1e-7, bound=1e-6, ratio=0.1, growth=30).word == "within"
 
 
 def test_point_23_a_witness_for_what_leaves_the_range() -> None:

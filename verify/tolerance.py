@@ -30,7 +30,7 @@ __all__ = ["Programs", "Rounding", "judge"]
 Array = np.ndarray[Any, Any]
 
 UNSTABLE = 1000.0
-"""A candidate is unstable where its bound is so many times the reference's (and the rounding of the result)."""
+"""A candidate is unstable where its largest bound is so many times the reference's (and the rounding of the result)."""
 
 KINDS = ("normal", "spread", "large", "positive")
 DEEP = ((1000.0, 1.0), (0.0, 1000.0), (100.0, 0.0), (-100.0, 0.0), (0.0, 30.0))
@@ -56,8 +56,9 @@ class Programs:
 class Rounding:
     """What was measured: the worst case's `error` and the reference's `bound` there, in `format`, and what is unsafe.
 
-    `ratio` is error / bound, None where nothing was measured; `growth` how many times the reference's bound the candidate's
-    own is.  `findings` are the candidate's unsafe places; `witness` says in words where it fails and the reference doesn't.
+    `ratio` is error / bound, None where nothing was measured; `growth` how many times the reference's largest bound the
+    candidate's own is.  `findings` are unsafe places that the reference doesn't have; `witness` says in words at which input
+    the candidate has no number and the reference has one.
     """
 
     format: str = "float32"
@@ -92,7 +93,7 @@ class Rounding:
         if self.ratio > FACTOR:
             return f"UNSTABLE in {said}, {FACTOR:.0f} are accepted"
         if self.growth > UNSTABLE:
-            return f"UNSTABLE in {said}, but its own bound is {self.growth:.1g} times that"
+            return f"UNSTABLE in {said}, but it may be {self.growth:.1g} times as far off as the reference"
         return said
 
     def explained(self) -> list[str]:
@@ -186,8 +187,8 @@ def _measure(programs: Programs, sizes: Mapping[str, int], inputs: Mapping[str, 
             found.ratio, found.error, found.bound = float(ratio[at]), float(error[at]), float(bound[at])
         compared = known & np.isfinite(mine.error) & (bound > 0)
         if compared.any():
-            growth = np.where(compared, mine.error, 0.0) / np.where(compared, bound, 1.0)
-            found.growth = max(found.growth, float(np.max(growth)))
+            top, own = (float(np.max(np.where(compared, each, 0.0))) for each in (bound, mine.error))
+            found.growth = max(found.growth, own / top)
 
 
 def _findings(programs: Programs, which: int) -> list[Finding]:
