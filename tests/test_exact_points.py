@@ -222,6 +222,15 @@ def test_point_22_sums_of_products_are_not_multiplied_out(equal: bool, scale: st
     assert (result.kind == "equal") is equal, result.reason
 
 
+@pytest.mark.parametrize("sizes", [{"n": 10**6, "d": 1000}, {"n": 2000, "d": 1000}, {"n": 10**5, "d": 1}])
+def test_point_22_what_is_too_large_is_undecided_at_once(sizes: dict[str, int]) -> None:
+    q, p = whole("q", N, D), whole("p", D, M)
+    product = total(D, mul(q, p))
+    rows_of = [[N, M]], ["n", "d"], specs_of(product), [sizes]
+    result = check_exact([product], [mul(product, ONE)], *rows_of, budget_seconds=1)
+    assert result.kind == "undecided" and ("elements" in result.reason or "steps" in result.reason)
+
+
 # --- identities and their mutants ------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,9 @@ from typing import Any
 from commute.verify.evaluate import BudgetExceeded
 from commute.verify.exact_array import ExactArray, dot
 
+WORK = 1 << 31
+"""The most products of two numbers in one product of matrices: a few seconds."""
+
 Factor = tuple[ExactArray, tuple[Hashable, ...]]
 
 
@@ -35,6 +38,8 @@ def contract(
         first, second, labels = min(_pairs(left, out), key=lambda row: (_size(row[2], sizes), _size(_union(*row[:2]), sizes)))
         if _size(labels, sizes) > limit:
             raise BudgetExceeded(f"a product of {_size(labels, sizes)} elements")
+        if _size(_union(first, second), sizes) > WORK:
+            raise BudgetExceeded(f"a product of matrices of more than {WORK} steps")
         rest = [f for f in left if f is not first and f is not second]
         left = [*rest, _joined(first, second, labels, sizes)]
     value, labels = left[0]

@@ -39,11 +39,11 @@ SERVES = {
 }  # fmt: skip
 """What serves each primitive.  log and sqrt of constants have residues; under exp, log does too."""
 
-LIMIT = 1 << 25
-"""The most elements of one array in one draw."""
+LIMIT = 1 << 22
+"""The most elements of one array in one draw: each operation then takes less than a second."""
 
-HELD = 1 << 27
-"""The most elements of all arrays of an evaluation, about 3 GB with their error bounds and residues."""
+HELD = 1 << 26
+"""The most elements of all arrays of an evaluation, about 2 GB with their error bounds and residues."""
 
 SMALL = 4096
 """Sums of products of fewer elements than this, in one draw, are multiplied out."""

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
-from math import log2
+from math import log2, prod
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ from commute.verify.constants import log_scale
 from commute.verify.coverage import Coverage, degree
 from commute.verify.domains import undefined
 from commute.verify.draws import Array
-from commute.verify.engine import Engine, largest
+from commute.verify.engine import LIMIT, Engine, largest
 from commute.verify.evaluate import BudgetExceeded, Unsupported, spread
 from commute.verify.exact_draws import MORE, RANDOM, entropy, more_rows, rows
 from commute.verify.inputs import Assume, InputSpec, limits
@@ -111,7 +111,10 @@ class _AtSizes:
         self.agreed: dict[int, int] = {}
         self.allowed = {s.name: limits(s, check.assume, sizes) for s in check.specs}
         self.entropy = entropy(self.both, check.specs, sizes, check.assume)
-        self.step = max(1, BATCH // largest(self.both, sizes))
+        count = max([largest(self.both, sizes), *(prod(s.dims(sizes)) for s in check.specs)])
+        if count > LIMIT:
+            raise BudgetExceeded(f"an array of {count} elements")
+        self.step = max(1, BATCH // max(count, 1))
         self.prime_bits = 0
         self.nested = False
 
