@@ -11,7 +11,7 @@ import pytest
 
 from commute.proof import deep_recursion
 from commute.theory.axes import Axis, Size, axis
-from commute.theory.codec import Malformed, decode
+from commute.theory.codec import Malformed, decode, decode_size, encode_size
 from commute.theory.facts import Facts
 from commute.theory.law import find_law
 from commute.theory.ops import add, composite, eq, exp, indicator, land, le, lnot, lt, maximum, mul, recip, total, where
@@ -92,6 +92,13 @@ def test_a_truth_value_is_no_number() -> None:
     for term in (land(X, TRUE), lnot(X), where(X, X, Y), Term("floordiv", (X, ONE)), Term("mod", (X, ONE))):
         assert "another sort" in refused((X, X), computed("index", term, term))
     assert "about numbers" in refused((TRUE, TRUE))
+
+
+@pytest.mark.parametrize("name", ["", "n = 3 and m", "n\n", "3"])
+def test_the_name_of_a_size_is_a_name(name: str) -> None:
+    assert decode_size(encode_size(Size.symbol("n"))) == Size.symbol("n")
+    with pytest.raises(Malformed, match="isn't an identifier"):
+        decode_size(encode_size(Size.symbol(name)))
 
 
 def test_parameters_of_laws_and_states_of_folds_are_no_terms() -> None:

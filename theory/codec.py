@@ -46,7 +46,7 @@ def decode_size(data: Any) -> Size:
     """A size back."""
     terms: dict[Any, int] = {}
     for c, powers in _rows(data, 2):
-        key = tuple((_text(s), _count(e)) for s, e in _rows(powers, 2))
+        key = tuple((_symbol(s), _count(e)) for s, e in _rows(powers, 2))
         if sum(e for _, e in key) > MOST_POWERS or abs(_integer(c)) > MOST_COEFFICIENT:
             raise Malformed("a size that is too large")
         terms[key] = terms.get(key, 0) + c
@@ -245,6 +245,13 @@ def _one(args: Sequence[Term]) -> Term:
 def _text(data: Any) -> str:
     if not isinstance(data, str):
         raise Malformed("text was expected")
+    return data
+
+
+def _symbol(data: Any) -> str:
+    """The name of a size; anything else could be shown as if it were more than a name."""
+    if not _text(data).isidentifier():
+        raise Malformed("the name of a size isn't an identifier")
     return data
 
 
