@@ -17,7 +17,7 @@ import numpy as np
 from commute.proof import Proof, deep_recursion
 from commute.theory.axes import Axis
 from commute.theory.terms import Term
-from commute.verify.certificate import EVERYWHERE
+from commute.verify.certificate import BOTH_DEFINED, EACH_DEFINED, EVERYWHERE
 from commute.verify.draws import Array, draw_inputs
 from commute.verify.evaluate import BudgetExceeded, Unsupported, evaluate
 from commute.verify.inputs import Assume, size_rows
@@ -45,7 +45,7 @@ _DRAWS = ((0, "normal"), (1, "normal"), (0, "ties"), (1, "positive"), (0, "maske
 
 Accepts = Callable[["Claim", int, Term, float], str]
 """Asks the prover about result `number` of a claim against a mutant's term, in so many seconds: where it says that the two
-are equal (EVERYWHERE or WHERE_DEFINED), or "" where it doesn't say so."""
+are equal, in the words of a certificate, or "" where it doesn't say so."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,15 @@ def _try(claim: Claim, mutant: Mutant, found: _Told, accepts: Accepts, deadline:
     except Exception:
         where = ""
     result.late += not where and monotonic() - start >= share
-    if where and (where == EVERYWHERE or found.draw.whole) and _surely(claim, mutant, found):
+    if where and _spoken_of(where, found) and _surely(claim, mutant, found):
         result.dead = f"internal: dead check: a mutant of the candidate passed it too: {mutant.what}"
+
+
+def _spoken_of(where: str, found: _Told) -> bool:
+    """Whether a claim about outputs that are defined is one about this draw: a wrong element of it has values on both sides."""
+    if where in (EVERYWHERE, EACH_DEFINED):
+        return True
+    return found.draw.whole and (where != BOTH_DEFINED or found.whole)
 
 
 def _surely(claim: Claim, mutant: Mutant, found: _Told) -> bool:
@@ -173,10 +180,11 @@ class _Draw:
 
 @dataclass(frozen=True)
 class _Told:
-    """Where a mutant was told apart: in which draw, in which result."""
+    """Where a mutant was told apart: in which draw, in which result; `whole`: all of the mutant's values there are numbers."""
 
     draw: _Draw
     number: int
+    whole: bool
 
 
 def _told_apart(claim: Claim, assume: Assume, deadline: float, seed: int) -> Iterator[tuple[Mutant, _Told]]:
@@ -221,7 +229,7 @@ def _differs(claim: Claim, mutant: Mutant, draw: _Draw) -> _Told | None:
     for i, value in zip(changed, values or (), strict=values is not None):
         apart = draw.sound[i] & np.isfinite(value) & ~_near(draw.values[i], value, TELLING)
         if apart.any():
-            return _Told(draw, i)
+            return _Told(draw, i, all(bool(np.isfinite(v).all()) for v in values or ()))
     return None
 
 
