@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from commute.budget import OutOfTime, alarm
+from commute.budget import OutOfMemory, OutOfTime, alarm
 from commute.theory.messages import one_line
 
 if TYPE_CHECKING:
     from commute.verify.tolerance import Rounding
 
 SECONDS = 0.3
-"""How long the column may take."""
+"""How long the column may take, in seconds of CPU: what it says shouldn't depend on what else the machine does."""
+
+PATIENCE = 1.0
+"""Seconds by the clock after which it is interrupted all the same."""
 
 
 def judged(paths: Sequence[Any], callables: Sequence[Callable[..., Any]], assume: Any) -> Rounding:
@@ -24,14 +27,14 @@ def judged(paths: Sequence[Any], callables: Sequence[Callable[..., Any]], assume
 
     found = Rounding()
     try:
-        with alarm(SECONDS):
+        with alarm(PATIENCE):
             path = paths[0]
             first, second = (program.outputs for program in path.programs)
             results = [(a.whole.term, b.whole.term, a.whole.axes) for a, b in zip(first, second, strict=True)]
             both = (callables[0], callables[1])
             judge(Programs(both, path.inputs, path.symbols, results, assume, path.holds), SECONDS, found)
-    except OutOfTime:
-        found.reason = found.reason or f"{SECONDS} s were not enough"
+    except (OutOfTime, OutOfMemory):
+        found.reason = found.reason or f"{PATIENCE:g} s or the memory were not enough"
     except Exception as error:
         found.ratio, found.reason = None, one_line(f"{type(error).__name__}: {error}")
     return found

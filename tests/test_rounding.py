@@ -139,14 +139,10 @@ def test_point_23_the_reference_s_bound_counts_and_not_the_candidate_s_own() -> 
 def test_point_23_a_candidate_as_good_as_the_reference_is_within_its_bound() -> None:
     found = rounding(lambda x: x.sum(), lambda x: x.flip(0).sum(), Float[Tensor, ""])
     assert found.word == "within" and found.ratio <= FACTOR
-    assert found.to_json()["verdict"] == "within" and "of the reference's bound" in str(found) or found.error == 0
+    assert found.to_json()["verdict"] == "within" and found.to_json()["unsafe"] == []
 
 
 def test_point_23_cancellation_that_the_reference_avoids_is_unstable() -> None:
-    found = rounding(
-        lambda x: ((x - x.mean()) ** 2).mean() + 1, lambda x: (x * x).mean() - x.mean() ** 2 + 1, Float[Tensor, ""]
-    )
-    assert found.ratio is not None
     root = rounding(
         lambda x: (((x - x.mean()) ** 2).mean() + 1).sqrt(),
         lambda x: ((x * x).mean() - x.mean() ** 2 + 1).sqrt(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from time import monotonic
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -123,12 +123,12 @@ def _number(value: float) -> float | str:
 
 
 def judge(programs: Programs, seconds: float, found: Rounding | None = None) -> Rounding:
-    """Measure for so long at most; what is known so far is in `found`, should an interrupt come."""
+    """Measure for so many seconds of CPU at most; what is known so far is in `found`, should an interrupt come."""
     found = Rounding() if found is None else found
-    deadline = monotonic() + seconds
+    deadline = process_time() + seconds
     with np.errstate(all="ignore"):
         for sizes, inputs in _cases(programs):
-            if monotonic() > deadline - 2 * seconds / 3 and found.cases:
+            if process_time() > deadline - 2 * seconds / 3 and found.cases:
                 break
             _measure(programs, sizes, inputs, found)
         findings, theirs = (_findings(programs, which) for which in (1, 0))
@@ -205,7 +205,7 @@ def _witness(programs: Programs, finding: Finding, found: Rounding, deadline: fl
     rng = np.random.default_rng(1)
     rows = size_rows(programs.symbols, programs.specs, constraints=programs.holds, count=1)
     for centre, width in DEEP:
-        if monotonic() > deadline:
+        if process_time() > deadline:
             return
         inputs = draw_inputs(programs.specs, rows[0], "normal", rng, programs.assume)
         for spec in programs.specs:
