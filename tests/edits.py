@@ -42,6 +42,7 @@ _NAMES = {
 }  # fmt: skip
 _SILENT = (None, "dtype", "device", "strict")
 """Keywords that don't change what is computed over the reals."""
+_SYMMETRIC = {"maximum", "minimum", "logaddexp", "dot", "transpose", "swapaxes"}
 _PLAIN = set("relu abs exp tanh sigmoid softmax sqrt neg silu gelu mean flip contiguous roll".split())
 
 
@@ -60,8 +61,10 @@ class Edit:
 
 def edits(function: ast.FunctionDef) -> list[Edit]:
     """Every edit of a function's body; lines count from its `def`."""
-    outside = {id(n) for part in (function.args, function.returns, *function.decorator_list) if part for n in ast.walk(part)}
     calls = [n for n in ast.walk(function) if isinstance(n, ast.Call)]
+    silent = [w.value for call in calls for w in call.keywords if w.arg in _SILENT]
+    parts = [function.args, function.returns, *function.decorator_list, *silent]
+    outside = {id(n) for part in parts if part for n in ast.walk(part)}
     axes = {id(n) for call in calls for part in _places(call) for n in ast.walk(part)}
     found = []
     for number, node in enumerate(ast.walk(function)):
@@ -195,7 +198,7 @@ def _call(node: ast.Call) -> Iterator[Change]:
     if new and isinstance(node.func, ast.Attribute):
         kind = "mask" if name in _MASKS else "function"
         yield kind, ast.Call(ast.Attribute(node.func.value, new), node.args, node.keywords)
-    if len(node.args) > 1 and not any(isinstance(a, ast.Starred) for a in node.args[:2]) and name not in ("maximum", "minimum"):
+    if len(node.args) > 1 and not any(isinstance(a, ast.Starred) for a in node.args[:2]) and name not in _SYMMETRIC:
         yield "order of arguments", ast.Call(node.func, [node.args[1], node.args[0], *node.args[2:]], node.keywords)
     if len(node.args) > 2 and not any(isinstance(a, ast.Starred) for a in node.args[:3]):
         kind = "mask" if name == "where" else "order of arguments"
