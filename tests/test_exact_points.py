@@ -227,7 +227,7 @@ def test_point_22_what_is_too_large_is_undecided_at_once(sizes: dict[str, int]) 
     q, p = whole("q", N, D), whole("p", D, M)
     product = total(D, mul(q, p))
     rows_of = [[N, M]], ["n", "d"], specs_of(product), [sizes]
-    result = check_exact([product], [mul(product, ONE)], *rows_of, budget_seconds=1)
+    result = check_exact([product], [mul(product, ONE)], *rows_of, budget_seconds=60)
     assert result.kind == "undecided" and ("elements" in result.reason or "steps" in result.reason)
 
 
