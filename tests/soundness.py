@@ -268,6 +268,7 @@ def main() -> int:
     parser.add_argument("--times", type=float, default=1.0, help="so many times the work")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells let what they start in the background ignore it
     began = time.monotonic()
     found = run(options.only or list(PARTS), options.sample, options.seed, options.times, options.workers)
     for name, (out, seconds) in found.items():
