@@ -51,6 +51,7 @@ class Kernel:
     parts: int = 1
     split: Axis | None = None
     level_traffic: dict[str, float] = field(default_factory=dict)
+    full: Mapping[Axis, int] = field(default_factory=dict, repr=False)
 
 
 @dataclass
@@ -136,7 +137,7 @@ def _tiled(
         region, passes, {a: int(at(t)) for a, t in tiles.items()}, stream, int(chunk[i]) if chunk is not None else 1,
         at(figures.traffic), at(figures.memory), at(figures.groups), at(figures.matmul), at(figures.vector), at(figures.exp),
         at(seconds), at(joules), at(figures.traffic) * target.bytes, bound[i], share,
-        round(at(np.asarray(merged))), split or stream, {k: at(v) for k, v in levels.items()},
+        round(at(np.asarray(merged))), split or stream, {k: at(v) for k, v in levels.items()}, full,
     )  # fmt: skip
 
 
