@@ -26,7 +26,8 @@ from commute.egraph.saturate import saturate
 from commute.theory.axes import Axis
 from commute.theory.facts import ALL, NEG, NIL, POS, Facts
 from commute.theory.law import Law
-from commute.theory.terms import INT, Term, postorder, well_sorted
+from commute.theory.ops import COMPOSITES, definition
+from commute.theory.terms import INT, Term, fold, postorder, well_sorted
 from commute.verify.draws import draw_inputs
 from commute.verify.evaluate import BudgetExceeded, Unsupported, evaluate, ordered
 from commute.verify.inputs import InputSpec, size_rows
@@ -44,8 +45,8 @@ SECONDS, ROUNDS, NODES = 1.5, 8, 4000
 MEMBERS, PER_GRAPH, TOGETHER = 5, 150, 4
 """Members that are compared in a class, classes that one e-graph gives, pairs of random terms that share one."""
 
-LARGEST, PLACES = 120, 200
-"""Nodes of a member, and places at which exact values are asked for one comparison."""
+LARGEST, PLACES, COST = 120, 8, 5_000
+"""Nodes of a member; places at which exact values are asked for one comparison, and the operations that one may take."""
 
 SIGNS = (ALL, ALL, POS, POS | NIL, POS | NEG, NEG)
 
@@ -208,11 +209,14 @@ def _accused(groups: Sequence[Sequence[Term]], sizes: Sizes, arrays: Arrays, tal
 def _decide(left: Term, right: Term, sizes: Sizes, arrays: Arrays, r: random.Random, tally: Tally) -> None:
     """Compare two members exactly at some places; floats overflow and cancel, these don't."""
     axes: tuple[Axis, ...] = tuple(sorted(left.free | right.free, key=lambda a: a.key))
+    if _cost(left, sizes) + _cost(right, sizes) > COST:
+        tally.open += 1
+        return
     every = [a.size.at(sizes) for a in axes]
     total = int(np.prod(every)) if every else 1
     here = World(sizes, r, arrays=arrays)
     with flint.ctx.workprec(4 * BITS):
-        for flat in r.sample(range(total), min(total, PLACES, 12)):
+        for flat in r.sample(range(total), min(total, PLACES)):
             at = dict(zip(axes, map(int, np.unravel_index(flat, every)), strict=True)) if every else {}
             try:
                 apart = differ(here.of(left, at), here.of(right, at))
@@ -223,6 +227,16 @@ def _decide(left: Term, right: Term, sizes: Sizes, arrays: Arrays, r: random.Ran
             if apart:
                 tally.wrong.append(f"at {dict(sizes)}, {at}: {left}  and  {right}")
                 return
+
+
+def _cost(term: Term, sizes: Sizes) -> int:
+    """How many operations the value at one place takes, where nothing is shared."""
+
+    def of(t: Term, parts: tuple[int, ...]) -> int:
+        opened = _cost(definition(t), sizes) if t.op in COMPOSITES else 1 + sum(parts)
+        return opened * (t.attrs[1].size.at(sizes) if t.op == "reduce" else 1)
+
+    return fold(term, of)
 
 
 def hunt(number: int, seed: int, corpus: bool = True, say: bool = False) -> Tally:
