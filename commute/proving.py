@@ -1,13 +1,14 @@
 """The verb *prove*: lift two programs together, prove them equal, or find an input that tells them apart.
 
-The order is that of cost: the normaliser, a search for a counterexample, the e-graph, exact values.  A PROVED or CHECKED has
-tied its lifted terms to the functions that were run.  To add here: another way to decide, in its place.
+The order is that of cost: the normaliser, a search for a counterexample, the e-graph, Z3, exact values.  Behind a PROVED or
+CHECKED the lifted terms are tied to the functions that were run.  To add here: another way to decide, in its place.
 Never here: how a prover works.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import isfinite
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -131,6 +132,9 @@ class _Question:
         proof = self._prove(saturate=True, seconds=min(12.0, self.left(0.7)), earlier=proof)
         if proof:
             return self._proved(proof)
+        solved = self._solved()
+        if solved is not None:
+            return solved
         checked = self._checked()
         if checked is None and self.hint is not None:
             checked = self._refute(min(4.0, self.left()), self.hint)
@@ -321,6 +325,25 @@ class _Question:
             return self.unknown(guarded.dead)
         assumptions = (*self._assumptions(), *self._untried(guarded))
         return self._verdict(CHECKED, reason="; ".join(dict.fromkeys(claims)), assumptions=assumptions, vacuity=str(guarded))
+
+    def _solved(self) -> Verdict | None:
+        """What Z3 says of all values where every size is a number; a model of a difference counts where Torch shows it."""
+        from commute.solving import BY, compared, solve
+        from commute.vacuity import guard_values
+
+        solved = solve(self.paths, self.assume, min(5.0, self.left(0.4)))
+        if solved.hint is not None:
+            return self._refute(min(3.0, self.left(0.5)), solved.hint)
+        if not solved.equal:
+            return None
+        problem = self._untied()
+        if problem is not None:
+            return problem
+        guarded = guard_values(self.paths, partial(compared, assume=self.assume), self.assume, self._allowance())
+        if guarded.dead:
+            return self.unknown(guarded.dead)
+        assumptions = (*self._assumptions(), *self._untried(guarded))
+        return self._verdict(CHECKED, by=BY, assumptions=assumptions, vacuity=str(guarded))
 
     def _compared(self, path: Any, reference: list[Term], candidate: list[Term], axes: list[Any], seconds: float) -> Any:
         """What exact values say of terms on a path."""
