@@ -31,6 +31,7 @@ LATE = BY_RING | frozenset(
     exp_difference exp_double share_of_two logistic_two_ways logistic_complement softplus_reflects log_add_exp_shift log_scaled
     log_square log_quotient tanh_by_logistic rescale rescale_twice merge_shifted shifted_sum shifted_log_sum late_division
     contraction_scale sum_shift sum_centred squares_about squares_about_mean merge_squares shares_sum_to_one max_over_centred
+    stream_step merge_three merge_unit merge_reads_out merge_means welford_step
     exp_max exp_of_maximum max_by_positive_part max_by_absolute max_plus_min max_distributes min_distributes max_by_min
     where_by_indicator where_of_indicator where_of_masked where_exchange lt_by_difference eq_by_difference trichotomy
     quotient_at_least quotient_below_next

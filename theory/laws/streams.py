@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from commute.theory.law import AnyAxis, Real, Sides, law
 from commute.theory.ops import add, exp, log, maximum, mul, neg, recip, sub, total
+from commute.theory.terms import NINF, ONE, Term
 
 
 @law(uses=("exp_sum", "exp_zero"), near=lambda s, m, n: (mul(exp(sub(s, m)), exp(sub(m, n))), exp(sub(s, m))))
@@ -87,3 +88,82 @@ def shifted_log_sum(k: AnyAxis, s: Real, m: Real) -> Sides:
 def contraction_scale(k: AnyAxis, c: Real, x: Real, y: Real) -> Sides:
     """A factor that doesn't depend on the axis slides out of a contraction."""
     return total(k, mul(mul(c, x), y)), mul(c, total(k, mul(x, y)))
+
+
+@law(
+    uses=("exp_sum", "exp_zero"),
+    near=lambda a, m, s: (mul(exp(maximum(m, s)), add(a, exp(sub(s, maximum(m, s))))), add(mul(a, exp(m)), exp(s))),
+    citation="Milakov & Gimelshein 2018, online normalizer calculation for softmax",
+)  # fmt: skip
+def stream_step(a: Real, m: Real, s: Real) -> Sides:
+    """A sum that is shifted by the maximum so far takes one exponential more, and is shifted by the new maximum."""
+    top = maximum(m, s)
+    return mul(exp(top), add(mul(a, exp(sub(m, top))), exp(sub(s, top)))), add(mul(a, exp(m)), exp(s))
+
+
+def _merged(a: Term, m: Term, b: Term, n: Term) -> Term:
+    top = maximum(m, n)
+    return add(mul(a, exp(sub(m, top))), mul(b, exp(sub(n, top))))
+
+
+@law(
+    uses=("merge_shifted", "exp_sum", "exp_zero"),
+    near=lambda a, b, c, m, n, o: (
+        _merged(_merged(a, m, b, n), maximum(m, n), c, o),
+        mul(exp(neg(maximum(m, n))), add(add(mul(a, exp(m)), mul(b, exp(n))), mul(c, exp(o)))),
+    ),
+    citation="Dao et al. 2022, FlashAttention",
+)  # fmt: skip
+def merge_three(a: Real, b: Real, c: Real, m: Real, n: Real, o: Real) -> Sides:
+    """Three sums, shifted by their maxima and merged one after the other: the order leaves no trace."""
+    top = maximum(maximum(m, n), o)
+    whole = add(add(mul(a, exp(m)), mul(b, exp(n))), mul(c, exp(o)))
+    return _merged(_merged(a, m, b, n), maximum(m, n), c, o), mul(exp(neg(top)), whole)
+
+
+@law(
+    uses=("exp_sum", "exp_zero", "exp_minus_infinity"),
+    near=lambda a, b, m: (add(mul(a, exp(sub(m, m))), mul(b, exp(add(NINF, neg(m))))), add(a, b)),
+)  # fmt: skip
+def merge_unit(a: Real, b: Real, m: Real) -> Sides:
+    """Merging with a state whose maximum is -inf changes nothing, whatever its sum is."""
+    return add(mul(a, exp(sub(m, m))), mul(b, exp(add(NINF, neg(m))))), a
+
+
+@law(
+    uses=("exp_sum", "exp_zero"),
+    near=lambda a, b, c, d, m, n: (
+        mul(_merged(a, m, b, n), recip(_merged(c, m, d, n))), mul(add(a, b), recip(add(c, d))),
+    ),
+    citation="Dao et al. 2022, FlashAttention",
+)  # fmt: skip
+def merge_reads_out(a: Real, b: Real, c: Real, d: Real, m: Real, n: Real) -> Sides:
+    """What is read out of two merged states does not depend on the maxima by which they were shifted."""
+    weight = exp(sub(n, m))
+    return mul(_merged(a, m, b, n), recip(_merged(c, m, d, n))), mul(add(a, mul(b, weight)), recip(add(c, mul(d, weight))))
+
+
+@law(
+    where=("a positive", "b positive"),
+    near=lambda a, b, p, q: (
+        add(p, mul(sub(q, p), mul(a, recip(add(a, b))))), mul(add(mul(a, p), mul(b, q)), recip(add(a, b))),
+    ),
+    citation="Chan, Golub & LeVeque 1983, algorithms for computing the sample variance",
+)  # fmt: skip
+def merge_means(a: Real, b: Real, p: Real, q: Real) -> Sides:
+    """Two means (of counts a and b) merge by a step from one towards the other."""
+    return add(p, mul(sub(q, p), mul(b, recip(add(a, b))))), mul(add(mul(a, p), mul(b, q)), recip(add(a, b)))
+
+
+@law(
+    where=("k positive",),
+    near=lambda k, p, s, x: (
+        add(s, mul(sub(x, p), sub(x, p))), add(s, mul(mul(sub(x, p), sub(x, p)), mul(k, recip(add(k, ONE))))),
+    ),
+    citation="Welford 1962, note on a method for calculating corrected sums of squares and products",
+)  # fmt: skip
+def welford_step(k: Real, p: Real, s: Real, x: Real) -> Sides:
+    """The old and the new mean (of k and k + 1 numbers) in one product, or the old one with a weight."""
+    after = add(p, mul(sub(x, p), recip(add(k, ONE))))
+    squared = mul(sub(x, p), sub(x, p))
+    return add(s, mul(sub(x, p), sub(x, after))), add(s, mul(squared, mul(k, recip(add(k, ONE)))))
