@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from commute.egraph.selecting import lead_of
-from commute.theory.ops import add, maximum, mul, sub
+from commute.theory.ops import add, maximum, minimum, mul, sub
 from commute.theory.polynomial import UNIT, Poly, plus, poly_of, poly_term, product
-from commute.theory.terms import EXT, NINF, ZERO, Term, const
+from commute.theory.terms import EXT, MINUS_ONE, NINF, ZERO, Term, const
 
 if TYPE_CHECKING:
     from commute.egraph.canon import Canon
@@ -156,6 +156,10 @@ class Extremes:
             gap = poly_term(plus(poly_of(big), poly_of(small), -1))
             witness = self.canon.known("nonnegative", gap)
             if witness is None:
+                if self._absorbs(big, small):
+                    if big is not x:
+                        self.journal.law("max_commutes", {"x": x, "y": y})
+                    return big
                 continue
             self.journal.computed("ring", big, add(small, gap))
             self.journal.law("max_absorbs", {"c": gap, "x": small}, witnesses={"c": witness})
@@ -164,14 +168,28 @@ class Extremes:
             return big
         return None
 
+    def _absorbs(self, big: Term, small: Term) -> bool:
+        """Whether small is min(big, y), which has the normal form -max(-big, -y); then max(big, small) = big is noted."""
+        ((monomial, c), *more) = poly_of(small).items() or [(UNIT, 0)]
+        if more or c != -1 or len(monomial) != 1 or monomial[0][1] != 1 or monomial[0][0].op != "max":
+            return False
+        parts = _arguments(monomial[0][0])
+        opposite = self.canon.norm(mul(MINUS_ONE, big))
+        if opposite not in parts:
+            return False
+        others = [p for p in parts if p is not opposite]
+        rest = others[0]
+        for p in others[1:]:
+            rest = maximum(rest, p)
+        y = self.canon.norm(mul(MINUS_ONE, rest))
+        if self.canon.norm(minimum(big, y)) is not small:
+            return False
+        self.journal.law("max_absorbs_min", {"x": big, "y": y})
+        return True
+
     def _shared(self, t: Term) -> Term:
         """Take out what all arguments share: equal summands, then a common factor that isn't negative."""
-        parts: list[Term] = []
-        rest = t
-        while rest.op == "max":
-            parts.append(rest.args[0])
-            rest = rest.args[1]
-        parts.append(rest)
+        parts = _arguments(t)
         polys = [poly_of(p) for p in parts]
         common: Poly = {m: c for m, c in polys[0].items() if all(p.get(m) == c for p in polys[1:])}
         if common:
@@ -195,6 +213,11 @@ class Extremes:
             self.journal.law("max_scale", {"c": scale, "x": r, "y": inner}, witnesses={"c": witness})
             inner = maximum(r, inner)
         return self.canon.norm(mul(scale, self.canon.norm(inner)))
+
+
+def _arguments(t: Term) -> list[Term]:
+    """The arguments of a maximum that is nested to the right."""
+    return [t.args[0], *_arguments(t.args[1])] if t.op == "max" else [t]
 
 
 def _proportional(left: Poly, right: Poly) -> bool:
