@@ -158,6 +158,8 @@ class Verdict:
     """The most memory that the process had held until then; its Python, its Torch and all it did before included."""
     where: str = ""
     undefined: tuple[str, ...] = ()
+    by: str = ""
+    """How CHECKED was found, where not by exact random values."""
 
     def __post_init__(self) -> None:
         if self.kind not in EXIT_CODES:
@@ -220,7 +222,7 @@ class Verdict:
             return f"over the reals, by a certificate, {describe_sizes(self.sizes)}{where}"
         if self.kind == CHECKED:
             surely = f"; {self.reason}" if self.reason else ""
-            return f"on exact random values, {describe_sizes(self.sizes)}{surely}"
+            return f"{self.by or 'on exact random values'}, {describe_sizes(self.sizes)}{surely}"
         if self.kind == REFUTED:
             why = f"; {self.reason}" if self.reason else ""
             return f"no: {self.counterexample}{why}"
