@@ -352,13 +352,13 @@ def test_loops_that_are_no_folds_are_unsupported() -> None:
         rows = []
         for row in x:
             rows.append(row)
-        return sum(rows)
+        return torch.stack(rows).sum(0)
 
     def gathered(x: Rows) -> Float[Tensor, "d"]:
-        return sum(x[i] for i in range(x.shape[0]))
+        return torch.stack(tuple(x[i] for i in range(x.shape[0]))).sum(0)
 
     def unrolled(x: Rows) -> Float[Tensor, "d"]:
-        return sum(x[i] for i in list(range(x.shape[0])))
+        return torch.stack(tuple(x[i] for i in list(range(x.shape[0])))).sum(0)
 
     def growing(x: Rows) -> Float[Tensor, "n d"]:
         h = x[:1]
