@@ -58,3 +58,15 @@ def test_no_program_gets_a_wrong_verdict(made: Callable[[int, Path], Iterator[Mu
         assert not wrong, f"{mutant.edit}: {wrong}"
         tally.append(verdict)
     assert any(v.startswith("REFUTED") for v in tally) and any(v == "PROVED equal" for v in tally), tally
+
+
+def test_there_are_mutants_of_every_kind_and_each_undecided_one_has_a_reason() -> None:
+    from tests.edits import KINDS
+    from tests.mutate import chosen
+    from tests.soundness import TABLE
+
+    assert {site.edit.kind for site in chosen(400)} == set(KINDS)
+    rows = [line.split("\t") for line in TABLE.read_text().splitlines()[1:]]
+    for mutant, verdict, decision, reason in rows:
+        assert decision in ("equal", "differs") and reason, mutant
+        assert decision == "equal" or verdict == "UNKNOWN", f"{mutant}: {verdict}, decided {decision}"
