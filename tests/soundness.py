@@ -189,9 +189,9 @@ class Part:
 
 PARTS = {
     "mutants": Part(mutants, 5200, 240, 20),
-    "programs": Part(programs, 600, 30, 10),
-    "edits": Part(edits, 40_000, 1500, 500),
-    "laws": Part(laws, 60_000, 1500, 300),
+    "programs": Part(programs, 400, 30, 10),
+    "edits": Part(edits, 35_000, 1500, 500),
+    "laws": Part(laws, 45_000, 1500, 300),
     "classes": Part(classes, 10_000, 300, 150),
 }
 
