@@ -190,8 +190,8 @@ class Part:
 PARTS = {
     "mutants": Part(mutants, 5200, 240, 20),
     "programs": Part(programs, 400, 30, 10),
-    "edits": Part(edits, 35_000, 1500, 500),
-    "laws": Part(laws, 45_000, 1500, 300),
+    "edits": Part(edits, 52_000, 1500, 500),
+    "laws": Part(laws, 33_000, 1500, 300),
     "classes": Part(classes, 10_000, 300, 150),
 }
 
