@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from commute import cli_plans
 from commute.budget import usual_memory
 from commute.options import (
     assumptions_of,
@@ -281,6 +282,10 @@ def rules(
     if as_json:
         print(json.dumps([each.to_json() for each in found], indent=1, allow_nan=False))
     return exit_code(found)
+
+
+app.command()(verb(cli_plans.optimize))
+app.command()(verb(cli_plans.machines))
 
 
 def _in_words(verdict: "Verdict", reference: "Target", candidate: "Target", explain: bool) -> str:
