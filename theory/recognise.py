@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from commute.theory.axes import Axis
 from commute.theory.ops import COMPOSITES
+from commute.theory.pairing import paired
 from commute.theory.terms import MINUS_ONE, ZERO, Term, fold, postorder, size_value
 
 
@@ -229,6 +230,9 @@ def _reduction(t: Term) -> Seen | None:
     if t.op != "reduce":
         return None
     axes, body = _opened(t, t.attrs[0])
+    sides = paired(axes, body, _aside) if t.attrs[0] == "sum" else None
+    if sides is not None:
+        return Seen("contract", "", sides, axes)
     if t.attrs[0] == "sum" and _product(body) and set(axes) & body.args[0].free & body.args[1].free:
         return Seen("contract", "", body.args, axes)
     return Seen("reduce", t.attrs[0], (body,), axes)
@@ -238,7 +242,12 @@ def _product(t: Term) -> bool:
     """True for a product of two arrays; a square, a masked or a scaled array is one array."""
     if t.op != "mul" or t.args[0] is t.args[1]:
         return False
-    return not any((closed(a) and not a.free) or _indicator(a) or a.op == "recip" for a in t.args)
+    return not any(map(_aside, t.args))
+
+
+def _aside(t: Term) -> bool:
+    """A number, a mask of zeros and ones, a divisor: what scales an array."""
+    return (closed(t) and not t.free) or _indicator(t) or t.op == "recip"
 
 
 def _indicator(t: Term) -> bool:
