@@ -37,6 +37,7 @@ def half_width(node: Node) -> float:
         "const": lambda: symbols.round_width(label) / 2,
         "hole": lambda: symbols.round_width(label) / 2,
         "fold": lambda: 30.0,
+        "transfer": lambda: max(12.0, symbols.text_width(label, 12) / 2 + 2),
     }
     return widths.get(node.kind, lambda: 0.0)()
 
@@ -50,6 +51,7 @@ class Symbol:
     entering: list[Strand]
     result: Strand | None
     span: Span
+    level: Callable[[Strand], str] = lambda strand: ""
 
     def paint(self) -> None:
         """Add wires and symbol to the drawing."""
@@ -76,8 +78,18 @@ class Symbol:
     def _mark(self, *parts: str) -> None:
         self.drawing.marks.append(symbols.group(self._title, *parts))
 
-    def _line(self, points: Points, style: str = "wire") -> None:
-        self.drawing.line(points, style)
+    def _line(self, points: Points, style: str = "wire", strand: Strand | None = None) -> None:
+        """A line in the colour of the level where a strand lives, of the result if none is given."""
+        own = strand or self.result
+        self.drawing.line(points, f"{style} {self.level(own) if own else ''}".strip())
+
+    def _pass(self, points: Points, strand: Strand, style: str = "wire") -> None:
+        """A line through the symbol: in the colour of what enters up to its second point, then in that of the result."""
+        if self.result is None or self.level(strand) == self.level(self.result):
+            self._line(points, style, strand)
+        else:
+            self._line(points[:2], style, strand)
+            self._line(points[1:], style)
 
     def _past(self) -> None:
         """Wires that go on: those that run past, and those that the symbol sits on."""
@@ -89,8 +101,8 @@ class Symbol:
                 if self.result is not None and name in self.result.names:
                     y = height_of(self.result, name)
                     met[y] = met.get(y, 0) + 1
-                    turn = span.centre + (span.half if self.node.kind != "contract" else 0)
-                    self._line([(span.enter, strand.height(place)), (turn, strand.height(place)), (span.settled, y)])
+                    turn = span.centre + (span.half if self.node.kind not in ("contract", "transfer") else 0)
+                    self._pass([(span.enter, strand.height(place)), (turn, strand.height(place)), (span.settled, y)], strand)
             if not strand.places and self.node.kind not in ("map",):
                 self._unit(strand, met)
         self.drawing.marks += [symbols.dot(span.settled, y) for y, n in met.items() if n > 1]
@@ -100,7 +112,7 @@ class Symbol:
         points = [(span.enter, strand.y), (span.centre + self._half, strand.y)]
         if result is not None and self.node.kind in ("join", "unary", "contract"):
             points.append((span.settled, result.y))
-        self._line(points, "unit")
+        self._pass(points, strand, "unit")
 
     @property
     def _main(self) -> Strand:
@@ -121,9 +133,9 @@ class Symbol:
             names = strand.names if everything or strand is not self._main else [a for a in strand.names if self._ends(a)]
             for name in names:
                 y = height_of(strand, name)
-                self._line([(self.span.enter, y), (left, min(max(y, top - 6), bottom + 6))])
+                self._line([(self.span.enter, y), (left, min(max(y, top - 6), bottom + 6))], strand=strand)
             if not strand.places:
-                self._line([(self.span.enter, strand.y), (left, min(max(strand.y, top - 6), bottom + 6))], "unit")
+                self._line([(self.span.enter, strand.y), (left, min(max(strand.y, top - 6), bottom + 6))], "unit", strand)
 
     def _ends(self, name: Axis) -> bool:
         return self.result is None or name not in self.result.names
@@ -175,11 +187,12 @@ class Symbol:
         for name in reversed([a for a in upper.names if a in self.node.touched]):
             if name in lower.names:
                 depth += 1
-                self.drawing.cups.append(symbols.cup(x, height_of(upper, name), height_of(lower, name), 11.0 + 5 * depth))
+                ends = height_of(upper, name), height_of(lower, name)
+                self.drawing.cups.append(symbols.cup(x, *ends, 11.0 + 5 * depth, f"wire {self.level(upper)}".strip()))
         ends = [(s, a) for s, t in ((upper, lower), (lower, upper)) for a in s.names if self._sums_alone(a, t)]
         self._mark(*(symbols.ending(x + 4, height_of(s, a), "sum") for s, a in ends))
         for strand, name in ends:
-            self._line([(x, height_of(strand, name)), (x + 4, height_of(strand, name))])
+            self._line([(x, height_of(strand, name)), (x + 4, height_of(strand, name))], strand=strand)
         if self.result is not None and not self.result.places:
             self._line([(x + 16, middle(upper, lower)), (self.span.settled, self.result.y)], "unit")
 
@@ -190,7 +203,7 @@ class Symbol:
         strand, x = self.entering[0], self.span.centre
         heights = self._touched(strand)
         for y in heights:
-            self._line([(self.span.enter, y), (x, y)])
+            self._line([(self.span.enter, y), (x, y)], strand=strand)
         self._mark(*(symbols.ending(x, y, self.node.label) for y in heights))
         if self.result is not None and not self.result.places and heights:
             self._line([(x + self._half, heights[-1]), (self.span.settled, self.result.y)], "unit")
@@ -201,6 +214,13 @@ class Symbol:
         if strand.places:
             self._line([(span.centre - self._half - 9, y), (span.centre + self._half + 9, y)], "unit")
         self._mark(symbols.round_box(span.centre, y, self.node.label))
+
+    def _transfer(self) -> None:
+        strand, x = self.entering[0], self.span.centre
+        heights = [strand.height(p) for p in strand.places] or [strand.y]
+        colour = (self.result and self.level(self.result)) or "outside"
+        arrows = [symbols.arrow(x, y, colour) for y in heights]
+        self._mark(*arrows, symbols.text(x, heights[-1] + 21, self.node.label, "small"))
 
     def _join(self) -> None:
         upper, lower = self.entering[0], self.entering[-1]

@@ -21,6 +21,7 @@ class Drawing:
     width: float = 0.0
     height: float = 0.0
     raised: float = 0.0
+    under: list[str] = field(default_factory=list)
     lines: dict[str, list[Points]] = field(default_factory=lambda: {"dash": [], "wire": [], "unit": []})
     cups: list[str] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
@@ -28,7 +29,7 @@ class Drawing:
 
     def line(self, points: Points, style: str = "wire") -> None:
         """A curve through points; where another of its kind ends there, it goes on."""
-        lines = self.lines[style]
+        lines = self.lines.setdefault(style, [])
         before = next((old for old in reversed(lines) if old[-1] == points[0]), None)
         if before is None:
             lines.append(list(points))
@@ -38,7 +39,7 @@ class Drawing:
     def at(self, x: float, y: float) -> str:
         """The picture with its corner at a point."""
         lines = [symbols.line(points, style) for style, some in self.lines.items() for points in some]
-        body = "\n".join((*lines, *self.cups, *self.marks, *self.texts))
+        body = "\n".join((*self.under, *lines, *self.cups, *self.marks, *self.texts))
         return f'<g transform="translate({symbols.number(x)} {symbols.number(y + self.raised)})">\n{body}\n</g>'
 
 

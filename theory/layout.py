@@ -14,7 +14,8 @@ from commute.theory.ordering import Item, Order, entering, order_of
 from commute.theory.picture import Picture
 
 WIRE, GAP, BELOW = 28.0, 52.0, 30.0
-"""Between two wires of an array; between two arrays; the room for a round box under the wires."""
+HANGING = ("unary", "transfer")
+"""Between two wires of an array; between two arrays; the room for what hangs under the wires: round boxes, sizes."""
 
 
 @dataclass
@@ -95,11 +96,11 @@ def _column(picture: Picture, order: Order, number: int) -> Column:
                 use = node.uses[argument]
                 places, joining = entering(picture, order, n, argument)
                 strand = Strand(use.node, item, argument, places, tuple(use.axes[p] for p in places), joining)
-                strand.room = BELOW if node.kind == "unary" and places else 0.0
+                strand.room = BELOW if node.kind in HANGING and places else 0.0
                 column.entering.append(strand)
         if node.kind not in ("out", "drop"):
             strand = Strand(n, item, -1, order.axes[n], names)
-            strand.room = BELOW if stands and node.kind == "unary" and names else 0.0
+            strand.room = BELOW if stands and node.kind in HANGING and names else 0.0
             column.leaving.append(strand)
     return column
 

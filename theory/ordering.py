@@ -61,6 +61,9 @@ def _columns(picture: Picture) -> tuple[list[list[Item]], list[int]]:
     for node in nodes:
         at.append(1 + max((at[u.node] for u in node.uses), default=-1))
     at[-1] = max(at[:-1], default=0) + 1
+    for i, node in enumerate(nodes):
+        if node.kind == "transfer":  # as late as possible: what isn't needed yet stays outside
+            at[i] = min(at[k] for k, other in enumerate(nodes) if any(u.node == i for u in other.uses)) - 1
     last = list(at)
     for i, node in enumerate(nodes):
         for use in node.uses:

@@ -8,6 +8,7 @@ To add here: what is set between symbols.  Never here: how a symbol meets its wi
 from __future__ import annotations
 
 from commute.theory import symbols
+from commute.theory.annotating import Notes
 from commute.theory.attaching import Symbol, half_width
 from commute.theory.axes import Axis
 from commute.theory.canvas import Drawing, Points, Span, height_of, middle
@@ -18,14 +19,14 @@ BEND, STRAIGHT, ABOVE = 42.0, 12.0, 20.0
 SEQUENCES = set("nmqxst")
 
 
-def paint(layout: Layout) -> Drawing:
-    """A placed picture as SVG."""
-    return _Painter(layout).paint()
+def paint(layout: Layout, notes: Notes | None = None) -> Drawing:
+    """A placed picture as SVG, with the notes of a plan around it."""
+    return _Painter(layout, notes or Notes()).paint()
 
 
 class _Painter:
-    def __init__(self, layout: Layout):
-        self.layout, self.nodes = layout, layout.picture.nodes
+    def __init__(self, layout: Layout, notes: Notes):
+        self.layout, self.nodes, self.notes = layout, layout.picture.nodes, notes
         self.drawing = Drawing()
         self.spans: list[Span] = []
         self.marked = [self._new_names(c) for c in range(len(layout.columns))]
@@ -40,14 +41,26 @@ class _Painter:
                 self._part_through(column, span)
             for stands, n in column.items:
                 result = column.result(n)
+                if stands and self.nodes[n].tinted:
+                    self._tint(column, n, span)
                 if stands:
-                    Symbol(self.drawing, self.nodes[n], column.arguments(n), result, span).paint()
+                    Symbol(self.drawing, self.nodes[n], column.arguments(n), result, span, self._level).paint()
                 elif result is not None:
                     self._through(column, n, result, span)
             self._leave(c, column, span)
         self._woven()
         self._frame()
         return self.drawing
+
+    def _tint(self, column: Column, n: int, span: Span) -> None:
+        """A pale ground behind what a step changes."""
+        entering, result = column.arguments(n), column.result(n)
+        strands = entering or ([result] if result is not None else [])
+        top = min(s.y for s in strands) - 17
+        bottom = max(s.bottom + s.room for s in strands) + 15
+        half = max(half_width(self.nodes[n]), 14.0) + 5
+        wide = 2 * half if self.nodes[n].kind != "contract" else 2 * half + 6
+        self.drawing.under.append(symbols.rectangle(span.centre, (top + bottom) / 2, wide, bottom - top, "tint", 9))
 
     # --- how wide the columns are
 
@@ -60,8 +73,12 @@ class _Painter:
             return []
         for strand in column.entering if last else column.leaving:
             lefts = [s for s in column.entering if s.item == strand.item] if not last else [strand]
+            entered = strand.item[0] and self.nodes[strand.value].kind == "transfer"
             for i, (place, name) in enumerate(zip(strand.places, strand.names, strict=True)):
                 y = strand.y + WIRE * i
+                if entered and name in self.notes.labels and not last:
+                    marked.append((strand, place))
+                    continue
                 came = [
                     s for s in lefts
                     if name in s.names and s.height(s.places[s.names.index(name)]) == y
@@ -81,9 +98,12 @@ class _Painter:
         for c, column in enumerate(self.layout.columns):
             before = self.layout.columns[c - 1] if c else None
             half = max([half_width(self.nodes[n]) for stands, n in column.items if stands], default=0.0)
-            wide = [symbols.text_width(wire_name(s.names[s.places.index(p)])) for s, p in self.marked[c]]
+            half = max(half, self.notes.width(c) / 2 - 10)
+            wide = [symbols.text_width(self._label(s, s.names[s.places.index(p)])) for s, p in self.marked[c]]
             if c in (0, len(self.layout.columns) - 1):
                 wide += [symbols.text_width(wire_name(a)) for a in self.layout.picture.woven]
+            if c == self._inside[0]:
+                wide += [symbols.text_width(self.notes.labels.get(a, "")) for a in self.layout.picture.woven]
             named = max(wide) + 12 if wide else 6.0
             enter = x + (self._reach(self._moves_in(before, column)) if before else 0.0)
             joined = any(stands and self.nodes[n].kind in ("map", "fold") for stands, n in column.items)
@@ -122,9 +142,9 @@ class _Painter:
         for strand in column.entering:
             old = olds[strand.value]
             for place in strand.places:
-                self._wire([(start, old.height(place)), (end, strand.height(place))])
+                self._wire([(start, old.height(place)), (end, strand.height(place))], strand)
             if not old.places:
-                self.drawing.line([(start, old.y), (end, strand.y)], "unit")
+                self._wire([(start, old.y), (end, strand.y)], strand, "unit")
             for place in strand.joining:
                 self._join_early(column, strand, place, (start, old.height(place)), end)
         for value, uses in count.items():
@@ -137,7 +157,7 @@ class _Painter:
         use = self.nodes[strand.item[1]].uses[strand.argument]
         upper = column.arguments(strand.item[1])[0]
         y = height_of(upper, use.axes[place])
-        self._wire([origin, (end, y)])
+        self._wire([origin, (end, y)], strand)
         self.drawing.marks.append(symbols.dot(end, y))
 
     def _through(self, column: Column, value: int, right: Strand, span: Span) -> None:
@@ -145,30 +165,39 @@ class _Painter:
         turn = span.centre + span.half
         for place in right.places:
             y = left.height(place)
-            self._wire([(span.enter, y), (turn, y), (span.settled, right.height(place))])
+            self._wire([(span.enter, y), (turn, y), (span.settled, right.height(place))], right)
         if not right.places:
-            self.drawing.line([(span.enter, left.y), (turn, left.y), (span.settled, right.y)], "unit")
+            self._wire([(span.enter, left.y), (turn, left.y), (span.settled, right.y)], right, "unit")
 
     def _leave(self, c: int, column: Column, span: Span) -> None:
         last = c == len(self.layout.columns) - 1
         for strand in column.entering if last else column.leaving:
             start = span.enter if last else span.settled
             for place in strand.places:
-                self._wire([(start, strand.height(place)), (span.leave, strand.height(place))])
+                self._wire([(start, strand.height(place)), (span.leave, strand.height(place))], strand)
             if not strand.places:
-                self.drawing.line([(start, strand.y), (span.leave, strand.y)], "unit")
+                self._wire([(start, strand.y), (span.leave, strand.y)], strand, "unit")
         for strand, place in self.marked[c]:
-            self._name(strand.names[strand.places.index(place)], (span.settled + span.leave) / 2, strand.height(place))
+            name = strand.names[strand.places.index(place)]
+            self._name(name, (span.settled + span.leave) / 2, strand.height(place), self._label(strand, name))
         for upper, lower in zip(column.leaving, column.leaving[1:], strict=False):
             self._dash([(span.settled, middle(upper, lower)), (span.leave, middle(upper, lower))])
 
-    def _wire(self, points: Points) -> None:
-        self.drawing.line(points)
+    def _wire(self, points: Points, strand: Strand, style: str = "wire") -> None:
+        self.drawing.line(points, f"{style} {self._level(strand)}".strip())
 
-    def _name(self, axis: Axis, x: float, y: float) -> None:
-        name = wire_name(axis)
+    def _level(self, strand: Strand) -> str:
+        return self.nodes[strand.value].level
+
+    def _label(self, strand: Strand, axis: Axis) -> str:
+        """What is written on a wire: its name, and how it is parted where it has just come inside."""
+        entered = strand.item[0] and strand.argument < 0 and self.nodes[strand.value].kind == "transfer"
+        return self.notes.labels.get(axis, wire_name(axis)) if entered and self.nodes[strand.value].level else wire_name(axis)
+
+    def _name(self, axis: Axis, x: float, y: float, name: str = "") -> None:
+        name = name or wire_name(axis)
         self.drawing.texts.append(symbols.text(x, y - 5, name, "axis"))
-        if name.rstrip("'0123456789") in SEQUENCES:
+        if wire_name(axis).rstrip("'0123456789") in SEQUENCES:
             wide = symbols.text_width(name[0]) * 0.8
             left = x - symbols.text_width(name) / 2
             self.drawing.texts.append(symbols.line([(left + 1.5, y - 16), (left + 1.5 + wide, y - 16)], "edge"))
@@ -203,6 +232,13 @@ class _Painter:
 
     # --- the frame
 
+    @property
+    def _inside(self) -> tuple[int, int]:
+        """The first and the last column of transfers, 0 where there are none."""
+        stands = [[self.nodes[n].kind for stands, n in c.items if stands] for c in self.layout.columns]
+        found = [c for c, kinds in enumerate(stands) if "transfer" in kinds]
+        return (found[0], found[-1]) if found else (0, 0)
+
     def _woven(self) -> None:
         """The axes that everything carries run straight past the whole picture, above it."""
         axes = self.layout.picture.woven
@@ -210,7 +246,16 @@ class _Painter:
         start, end = self.spans[0].centre + self.spans[0].half, self.spans[-1].leave
         for i, axis in enumerate(axes):
             y = top - 46 - WIRE * (len(axes) - 1 - i)
-            self._wire([(start, y), (end, y)])
+            first, last = self._inside
+            if first:
+                into, out = self.spans[first].centre, self.spans[last].centre
+                for points, level in (([start, into], ""), ([into, out], " shared"), ([out, end], "")):
+                    self.drawing.line([(x, y) for x in points], f"wire{level}")
+                if axis in self.notes.labels:
+                    x = (self.spans[first].settled + self.spans[first].leave) / 2
+                    self._name(axis, x, y, self.notes.labels[axis])
+            else:
+                self.drawing.line([(start, y), (end, y)])
             for x in (self.spans[0].settled + self.spans[0].leave, self.spans[-1].settled + end):
                 self._name(axis, x / 2, y)
 
@@ -219,5 +264,7 @@ class _Painter:
         woven = len(self.layout.picture.woven)
         top = min((s.y for s in strands), default=0.0) - (46 + WIRE * (woven - 1) if woven else 0.0) - ABOVE
         bottom = max((s.bottom + (s.room + 12 if s.room else ABOVE) for s in strands), default=0.0)
-        self.drawing.width, self.drawing.height = self.spans[-1].leave, bottom - top
+        self.drawing.width = self.spans[-1].leave + self.notes.right()
+        bottom = self.notes.paint(self.drawing, self.spans, bottom)
+        self.drawing.height = bottom - top
         self.drawing.raised = -top

@@ -27,7 +27,10 @@ class Use:
 
 @dataclass(frozen=True)
 class Node:
-    """A symbol: what enters it, the axes of what leaves it, the axes that it touches, and its board notation."""
+    """A symbol: what enters it, the axes of what leaves it, the axes that it touches, and its board notation.
+
+    `level` is where what leaves it lives ("" outside, "shared", "near", "away"); `tinted` marks what a step changes.
+    """
 
     kind: str
     label: str = ""
@@ -35,6 +38,9 @@ class Node:
     uses: tuple[Use, ...] = ()
     out: tuple[Axis, ...] = ()
     touched: tuple[Axis, ...] = ()
+    level: str = ""
+    tinted: bool = False
+    term: Term | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass
@@ -45,15 +51,15 @@ class Picture:
     woven: tuple[Axis, ...] = ()
 
 
-def picture_of(terms: Iterable[Term], unused: Iterable[Term] = ()) -> Picture:
-    """The graph of the terms; `unused` are arrays that nothing reads."""
-    builder = _Builder()
+def picture_of(terms: Iterable[Term], unused: Iterable[Term] = (), learned: bool = True) -> Picture:
+    """The graph of the terms; `unused` are arrays that nothing reads; weights have wires where they aren't `learned`."""
+    builder = _Builder(learned)
     outputs = tuple(builder.use(t) for t in terms)
     for term in unused:
         if term.op == "input" and term.attrs[0] not in builder.arrays:
             builder.nodes.append(Node("drop", "", "deleted", (builder.use(term),)))
     builder.nodes.append(Node("out", "", "", outputs))
-    return Picture(builder.nodes, _woven(builder.nodes))
+    return Picture(builder.nodes, woven(builder.nodes))
 
 
 HOLE = "⟨⟩"
@@ -96,7 +102,8 @@ def _short(text: str) -> str:
 
 
 class _Builder:
-    def __init__(self) -> None:
+    def __init__(self, learned: bool = True) -> None:
+        self.learned = learned
         self.nodes: list[Node] = []
         self.arrays: dict[str, int] = {}
         self.known: dict[object, tuple[int, tuple[Axis, ...]]] = {}
@@ -112,13 +119,13 @@ class _Builder:
                 continue
             stack.pop()
             if self._find(term) is None:
-                self._add(term, recognise(term))
+                self._add(term, recognise(term, self.learned))
         found = self._find(root)
         assert found is not None
         return found
 
     def _needs(self, term: Term) -> tuple[Term, ...]:
-        seen = recognise(term)
+        seen = recognise(term, self.learned)
         return seen.args[1:] if seen.kind == "map" else seen.args
 
     def _find(self, term: Term) -> Use | None:
@@ -138,7 +145,7 @@ class _Builder:
             shape = ", ".join(str(s) for s in term.attrs[2])
             self.arrays[name] = len(self.nodes)
             title = f"{name.strip(HOLE)}: {shape or 'a number'}"
-            self.nodes.append(Node("hole" if name[0] in HOLE else "array", name.strip(HOLE), title, (), axes))
+            self.nodes.append(Node("hole" if name[0] in HOLE else "array", name.strip(HOLE), title, (), axes, term=term))
         return Use(self.arrays[name], axes)
 
     def _add(self, term: Term, seen: Seen) -> None:
@@ -155,7 +162,7 @@ class _Builder:
         out = (*(a for a in before if a in term.free or a not in touched), *fresh)
         key, names = signature(term)
         self.known[key] = (len(self.nodes), names)
-        self.nodes.append(Node(seen.kind, label, _title(term), uses, out, touched))
+        self.nodes.append(Node(seen.kind, label, _title(term), uses, out, touched, term=term))
 
     def _use_known(self, term: Term) -> Use:
         found = self._find(term)
@@ -184,7 +191,7 @@ def _title(term: Term) -> str:
     return f"{short}   ({sizes})" if sizes else short
 
 
-def _woven(nodes: list[Node]) -> tuple[Axis, ...]:
+def woven(nodes: list[Node]) -> tuple[Axis, ...]:
     """The axes that every array carries from the left to the right under one name, and that no symbol touches."""
     inner = [n for n in nodes if n.kind not in ("out", "const")]
     uses = [u for n in nodes for u in n.uses if nodes[u.node].kind != "const"]

@@ -40,10 +40,10 @@ COMMUTATIVE = {"+", "×", "max", "min", "=", "∧", "∨"}
 
 
 @lru_cache(maxsize=8192)
-def recognise(term: Term) -> Seen:
-    """The symbol of the top node of a term."""
+def recognise(term: Term, learned: bool = True) -> Seen:
+    """The symbol of the top node of a term; weights are arrays like others where it isn't to be `learned`."""
     for pattern in PATTERNS:
-        seen = pattern(term)
+        seen = pattern(term) if learned or pattern not in (_linear, _learned) else None
         if seen is not None:
             return seen
     open_args = tuple(a for a in term.args if not closed(a) or a.free)

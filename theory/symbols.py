@@ -173,6 +173,11 @@ def ending(x: float, y: float, kind: str) -> str:
 ENDINGS = {"mean": "μ", "prod": "∏", "logsumexp": "lse", "min": "min"}
 
 
+def arrow(x: float, y: float, level: str) -> str:
+    """A transfer to another level of memory."""
+    return polygon([(x - 5, y - 5), (x + 6, y), (x - 5, y + 5)], f"to {level}")
+
+
 def loop(x: float, top: float, half: float) -> str:
     """The state of a fold, from its right end back to its left."""
     n, left, right = number, x - half, x + half
