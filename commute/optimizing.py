@@ -15,8 +15,9 @@ from commute.egraph.derivation import derivation
 from commute.egraph.forms import Forms
 from commute.egraph.kernels import Target
 from commute.egraph.moves import Explorer
-from commute.egraph.plan import Plan, Rival, kernel_plans, totals
+from commute.egraph.plan import Rival, kernel_plans, totals
 from commute.egraph.planning import Planned, Search
+from commute.emitting import CompilablePlan
 from commute.proof import Proof, deep_recursion, prove_cases
 from commute.theory import messages
 from commute.theory.machines import DTYPES, machine_named
@@ -41,7 +42,7 @@ def optimize(
     static: Sequence[str] = (),
     timeout: float = 30.0,
     progress: Callable[[str], None] | None = None,
-) -> Plan:
+) -> CompilablePlan:
     """The cheapest plan for `fn` on a machine: its form, kernels, tiles and cost, proved equal to `fn`.
 
     `sizes` gives every axis a number, `objective` is "time", "traffic" or "energy", `dtype` that of the values (the machine's
@@ -100,7 +101,7 @@ class Optimizer:
         """Seconds that are left, or a share of them."""
         return max(0.1, (self.deadline - monotonic()) * share)
 
-    def plan(self, progress: Callable[[str], None] | None = None) -> Plan:
+    def plan(self, progress: Callable[[str], None] | None = None) -> CompilablePlan:
         """Explore, search, prove."""
         explored = Explorer(self.forms, seconds=self.left(0.25)).run()
         self.roots = [self.forms.find(r) for r in self.roots]
@@ -152,17 +153,19 @@ class Optimizer:
 
     # --- the answer --------------------------------------------------------------------------------------------------
 
-    def _described(self, chosen: Planned, proof: Proof | None, found: Sequence[Planned], rejected: dict[int, str]) -> Plan:
+    def _described(
+        self, chosen: Planned, proof: Proof | None, found: Sequence[Planned], rejected: dict[int, str]
+    ) -> CompilablePlan:
         names = {self.forms.find(r): f"out{i}" if len(self.roots) > 1 else "out" for i, r in enumerate(self.roots)}
         checked = proof.checked if proof else None
-        return Plan(
+        return CompilablePlan(
             self.lifted.programs[0].name, self.target.machine.name, self.target.dtype, self.target.objective, self.sizes,
             self.reference, tuple(self.forms.build(chosen.choice, r) for r in self.roots), tuple(b.axes for b in self.blocks),
             kernel_plans(self.forms, chosen, names), totals(chosen, self.target),
             tuple(derivation(self.forms, self.roots, chosen.choice)),
             "PROVED" if checked else "UNKNOWN", "" if checked else next(iter(rejected.values()), ""),
             proof.certificate if proof else None, tuple(checked.axioms) if checked else (),
-            frontier(found), self._rivals(found, chosen, rejected),
+            frontier(found), self._rivals(found, chosen, rejected), lifted=self.lifted,
         )  # fmt: skip
 
     def _rivals(self, found: Sequence[Planned], chosen: Planned, rejected: dict[int, str], most: int = 5) -> tuple[Rival, ...]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from string import ascii_letters
 
+from commute.egraph.plan import Plan
+from commute.lowering.lifted import Lifted
 from commute.lowering.registry import Unsupported
-from commute.lowering.tile import Compute, Leaf, Loop, Operand, Running, Shift, TileKernel, Value
+from commute.lowering.tile import Compute, Leaf, Loop, Operand, Running, Shift, TileKernel, Value, tile_program
 from commute.theory.axes import Axis, Size
 from commute.theory.ops import COMPOSITES
 from commute.theory.terms import BOOL, INT, Term, postorder
@@ -353,4 +355,17 @@ def torch_source(kernels: Sequence[TileKernel], shapes: Mapping[str, Sequence[Si
     return "\n".join(parts) + "\n"
 
 
-__all__ = ["BOOL", "INT", "Printer", "torch_source"]
+def torch_module(plan: Plan, lifted: Lifted) -> str:
+    """The plan of a lifted program as a Python module with a function of the program's name."""
+    assert plan.forms is not None
+    kernels = tile_program(plan, plan.forms)
+    names = [f"out{i}" for i in range(len(plan.terms))] if len(plan.terms) > 1 else ["out"]
+    results = []
+    for name, axes in zip(names, plan.axes, strict=True):
+        key = sorted(axes, key=lambda a: a.key)
+        order = [key.index(a) for a in axes]
+        results.append(name if order == sorted(order) else f"{name}.permute({', '.join(map(str, order))})")
+    return torch_source(kernels, {i.name: i.shape for i in lifted.inputs}, plan.name, results)
+
+
+__all__ = ["BOOL", "INT", "Printer", "torch_module", "torch_source"]
