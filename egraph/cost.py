@@ -7,7 +7,7 @@ To add here: a figure of a kernel.  Never here: which kernels there are, or whic
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -170,19 +170,24 @@ class Costing:
     # --- the widest column -------------------------------------------------------------------------------------------
 
     def _memory(self, held: Mapping[Axis, np.ndarray], tiles: Mapping[Axis, np.ndarray]) -> np.ndarray | float:
-        segments = self._segments()
-        lives = self._lives(segments)
-        place = 0
+        columns = [then for _, then in self.columns(tiles)]
+        volumes = {c: self.volume(c, held) for c in {c for then in columns for c in then}}
         widest: np.ndarray | float = 0.0
-        volumes = {c: self.volume(c, held) for c in lives}
-        counted = self._counted(list(lives), tiles)
-        total = sum(len(s) for _, s in segments)
-        for place in range(total):
-            column = sum((volumes[c] for c, (a, b) in lives.items() if a <= place <= b and c in counted), 0.0)
-            widest = np.maximum(widest, column)
+        for then in columns:
+            widest = np.maximum(widest, sum((volumes[c] for c in then), 0.0))
         return widest
 
-    def _counted(self, classes: Sequence[int], tiles: Mapping[Axis, np.ndarray]) -> set[int]:
+    def columns(self, tiles: Collection[Axis]) -> list[tuple[int, tuple[int, ...]]]:
+        """Each operation in the order of work, with the values that are held while it runs; `tiles` are the grouped axes."""
+        segments = self._segments()
+        lives = self._lives(segments)
+        counted = self._counted(list(lives), tiles)
+        order = [c for _, ops in segments for c in ops]
+        return [
+            (op, tuple(c for c, (a, b) in lives.items() if a <= i <= b and c in counted)) for i, op in enumerate(order)
+        ]
+
+    def _counted(self, classes: Sequence[int], tiles: Collection[Axis]) -> set[int]:
         """All but the statistics: one number for each position of the grid, beside a wider value, stays in registers."""
         axes = {c: self.forms.free[c] for c in classes}
         inner = [a for c, a in axes.items() if c not in self.region.leaves]
