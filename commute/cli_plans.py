@@ -24,7 +24,7 @@ UNPROVED = 2
 def optimize(
     function: Annotated[str, typer.Argument(metavar="FN", help="path.py:function or package.module:function")],
     machine: Annotated[
-        str, typer.Option("--machine", metavar="NAME", help="What it is to run on; see commute machines.")
+        str, typer.Option("--machine", metavar="NAME", help="What it is to run on: a row of commute machines, or a FILE.json.")
     ] = "h100",
     size: Size = None,
     objective: Annotated[str, typer.Option("--objective", help="What is to be least: time, traffic or energy.")] = "time",
@@ -61,13 +61,21 @@ def optimize(
     return 0 if plan.verdict == "PROVED" else UNPROVED
 
 
-def machines(as_json: Json = False, debug: Debug = False) -> int:
+def machines(
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Measure this machine (some seconds) and keep it as the row cpu.")
+    ] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
     """List the machines that plans can be made for."""
+    from commute import at_hand
     from commute.plan_words import machine_page
-    from commute.theory.machines import MACHINES
 
-    if as_json:
-        print(json.dumps({name: m.to_json() for name, m in MACHINES.items()}, indent=1))
-    else:
-        print(machine_page(MACHINES.values()))
+    rows = at_hand.machines()
+    if calibrate:
+        row, path = at_hand.calibrate()
+        print(f"machine: {path}", file=sys.stderr)
+        rows = {row.name: row}
+    print(json.dumps({n: m.to_json() for n, m in rows.items()}, indent=1) if as_json else machine_page(rows.values()))
     return 0

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from commute import at_hand
 from commute.egraph.derivation import derivation
 from commute.egraph.forms import Forms
 from commute.egraph.kernels import Target
@@ -20,7 +21,7 @@ from commute.egraph.planning import Planned, Search
 from commute.emitting import CompilablePlan
 from commute.proof import Proof, deep_recursion, prove_cases
 from commute.theory import messages
-from commute.theory.machines import DTYPES, machine_named
+from commute.theory.machines import DTYPES, Machine
 from commute.theory.messages import UsageError
 from commute.theory.terms import Term
 
@@ -35,7 +36,7 @@ MOST_TRIED = 6
 def optimize(
     fn: Callable[..., Any],
     *,
-    machine: str = "h100",
+    machine: str | Machine = "h100",
     sizes: Mapping[str, int] | None = None,
     objective: str = "time",
     dtype: str | None = None,
@@ -64,8 +65,8 @@ def optimize(
         return Optimizer(fn, lifted, target, given, frozenset(static), started + timeout).plan(progress)
 
 
-def _target(machine: str, objective: str, dtype: str | None) -> Target:
-    found = machine_named(machine)
+def _target(machine: str | Machine, objective: str, dtype: str | None) -> Target:
+    found = at_hand.machine(machine)
     if objective not in OBJECTIVES:
         raise UsageError(messages.unknown_choice("objective", objective, OBJECTIVES))
     dtype = dtype or next(iter(found.matmul))

@@ -32,7 +32,7 @@ HOME_OF_LIBRARY = {
     "flint": ("verify/",),
     "torch": ("verify/numeric.py", "lowering/", "kernels/"),
     "triton": ("lowering/", "kernels/generated/"),
-    "typer": ("commute/cli.py",),
+    "typer": ("commute/cli.py", "commute/cli_plans.py"),
     "rich": ("commute/",),
 }
 

@@ -50,6 +50,8 @@ SAID = [
     (messages.missing_size("n", ["n", "d"]), "--size n=...: a cost in numbers needs the size of every axis (n, d)"),
     (messages.unknown_size("k", ["n", "d"]), "--size k=...: the program has no axis k; there are d, n"),
     (messages.nothing_fits("toy", "local"), "toy: not one tiling of the program fits its level local"),
+    (messages.machine_field("m.json", "exp", "a positive number"), "m.json: exp: missing; say a positive number"),
+    (messages.machine_field("m.json", "exp", "a positive number", -1), "m.json: exp: not -1; say a positive number"),
     (messages.internal_error(ERROR), "internal error, please report it: ValueError: first line second line"),
 ]
 

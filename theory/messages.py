@@ -226,3 +226,8 @@ def unknown_size(name: str, symbols: Iterable[str]) -> str:
 def nothing_fits(machine: str, level: str) -> str:
     """No kernel fits the inner level, whatever its tiles."""
     return f"{machine}: not one tiling of the program fits its level {level}; a larger capacity or smaller fixed axes would"
+
+
+def machine_field(place: str, field: str, wanted: str, given: object = None) -> str:
+    """A figure that a machine's file lacks, or gets wrong."""
+    return f"{place}: {field}: {'missing' if given is None else f'not {given}'}; say {wanted}"
