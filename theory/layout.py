@@ -7,6 +7,7 @@ To add here: better places.  Never here: SVG, or what a symbol means.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from commute.theory.axes import Axis
@@ -69,14 +70,22 @@ class Layout:
     columns: list[Column]
 
     @property
+    def arrays(self) -> list[str]:
+        """The names of the arrays at the left, top to bottom."""
+        return [self.picture.nodes[s.value].label for s in self.columns[0].leaving]
+
+    @property
     def strands(self) -> list[Strand]:
         """Every strand."""
         return [s for c in self.columns for s in (*c.entering, *c.leaving)]
 
 
-def layout_of(picture: Picture) -> Layout:
-    """The places of everything in a picture; the highest wire that is not woven past all is at height 0."""
-    order = order_of(picture)
+def layout_of(picture: Picture, like: Sequence[str] = ()) -> Layout:
+    """The places of everything in a picture; the highest wire that is not woven past all is at height 0.
+
+    `like` names arrays from top to bottom, as they lie in a picture that this one is held against.
+    """
+    order = order_of(picture, like)
     columns = [_column(picture, order, c) for c in range(len(order.columns))]
     states = [s for c in columns for s in (c.entering, c.leaving)][1:]
     _Heights(picture, columns, states).place()

@@ -15,7 +15,7 @@ from commute.theory.canvas import Drawing, Points, Span, height_of, middle
 from commute.theory.layout import WIRE, Column, Layout, Strand
 from commute.theory.picture import wire_name
 
-BEND, STRAIGHT, ABOVE = 42.0, 12.0, 20.0
+BEND, CLOSE, STRAIGHT, ABOVE = 42.0, 24.0, 12.0, 20.0
 SEQUENCES = set("nmqxst")
 
 
@@ -58,9 +58,9 @@ class _Painter:
         strands = entering or ([result] if result is not None else [])
         top = min(s.y for s in strands) - 17
         bottom = max(s.bottom + s.room for s in strands) + 15
-        half = max(half_width(self.nodes[n]), 14.0) + 5
-        wide = 2 * half if self.nodes[n].kind != "contract" else 2 * half + 6
-        self.drawing.under.append(symbols.rectangle(span.centre, (top + bottom) / 2, wide, bottom - top, "tint", 9))
+        wide = 2 * max(half_width(self.nodes[n]), 14.0) + 12
+        style = f"tint {self.nodes[n].tinted}"
+        self.drawing.under.append(symbols.rectangle(span.centre, (top + bottom) / 2, wide, bottom - top, style, 9))
 
     # --- how wide the columns are
 
@@ -98,7 +98,7 @@ class _Painter:
         for c, column in enumerate(self.layout.columns):
             before = self.layout.columns[c - 1] if c else None
             half = max([half_width(self.nodes[n]) for stands, n in column.items if stands], default=0.0)
-            half = max(half, self.notes.width(c) / 2 - 10)
+            half = max(half, self.notes.width(c) / 2 - 22)
             wide = [symbols.text_width(self._label(s, s.names[s.places.index(p)])) for s, p in self.marked[c]]
             if c in (0, len(self.layout.columns) - 1):
                 wide += [symbols.text_width(wire_name(a)) for a in self.layout.picture.woven]
@@ -112,9 +112,8 @@ class _Painter:
             self.spans.append(Span(enter, centre, half, settled, settled + named))
             x = self.spans[-1].leave
 
-    @staticmethod
-    def _reach(moves: list[float]) -> float:
-        return min(BEND + 0.12 * max(moves), 90.0) if any(moves) else STRAIGHT
+    def _reach(self, moves: list[float]) -> float:
+        return min((BEND if not self.notes.rows else CLOSE) + 0.12 * max(moves), 90.0) if any(moves) else STRAIGHT
 
     def _moves_in(self, before: Column, column: Column) -> list[float]:
         olds = {s.value: s for s in before.leaving}
@@ -196,10 +195,11 @@ class _Painter:
 
     def _name(self, axis: Axis, x: float, y: float, name: str = "") -> None:
         name = name or wire_name(axis)
-        self.drawing.texts.append(symbols.text(x, y - 5, name, "axis"))
+        long = name != wire_name(axis)
+        left = x - symbols.text_width(name) / 2
+        self.drawing.texts.append(symbols.text(left if long else x, y - 5, name, "axis", "start" if long else "middle"))
         if wire_name(axis).rstrip("'0123456789") in SEQUENCES:
             wide = symbols.text_width(name[0]) * 0.8
-            left = x - symbols.text_width(name) / 2
             self.drawing.texts.append(symbols.line([(left + 1.5, y - 16), (left + 1.5 + wide, y - 16)], "edge"))
 
     # --- the dashed lines between arrays
@@ -251,6 +251,7 @@ class _Painter:
                 into, out = self.spans[first].centre, self.spans[last].centre
                 for points, level in (([start, into], ""), ([into, out], " shared"), ([out, end], "")):
                     self.drawing.line([(x, y) for x in points], f"wire{level}")
+                self.drawing.marks += [symbols.arrow(into, y, "shared"), symbols.arrow(out, y, "outside")]
                 if axis in self.notes.labels:
                     x = (self.spans[first].settled + self.spans[first].leave) / 2
                     self._name(axis, x, y, self.notes.labels[axis])

@@ -29,7 +29,8 @@ class Use:
 class Node:
     """A symbol: what enters it, the axes of what leaves it, the axes that it touches, and its board notation.
 
-    `level` is where what leaves it lives ("" outside, "shared", "near", "away"); `tinted` marks what a step changes.
+    `level` is where what leaves it lives ("" outside, "shared", "near", "away"); `tinted` marks what a
+    step has made ("made") or will change ("next").
     """
 
     kind: str
@@ -39,7 +40,7 @@ class Node:
     out: tuple[Axis, ...] = ()
     touched: tuple[Axis, ...] = ()
     level: str = ""
-    tinted: bool = False
+    tinted: str = ""
     term: Term | None = field(default=None, compare=False, repr=False)
 
 

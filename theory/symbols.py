@@ -20,6 +20,13 @@ text{font-family:'Latin Modern Roman','STIX Two Text','Times New Roman',Times,se
 .shared{stroke:#fbbf24}.near{stroke:#7aa7ff}.away{stroke:#888}}
 """.strip()  # noqa: E501
 
+PLAN_STYLE = """
+.to{stroke:none}.outside{fill:#111}.to.shared{fill:#d97706}.to.near{fill:#2563eb}.tint{fill:none;stroke:none}.made{fill:#fdeacb}.next{stroke:#d97706;stroke-width:1;stroke-dasharray:3 3}
+.rule{fill:none;stroke:#ddd;stroke-width:1}.bracket{fill:none;stroke:#d97706;stroke-width:1.2}
+@media (prefers-color-scheme:dark){.outside{fill:#e6e6e6}.to.shared{fill:#fbbf24}.to.near{fill:#7aa7ff}.made{fill:#4b3a1c}.next{stroke:#fbbf24}.rule{stroke:#3a3d44}.bracket{stroke:#fbbf24}}
+""".strip()  # noqa: E501
+"""What plans and derivations need besides: transfers, tints, brackets, rows of figures."""
+
 _NARROW, _WIDE = set("ijlt.,:;'()[]|!/ f·I-"), set("mwMW∑√Σ∏÷×−+=<≤≥%∞…")
 
 
