@@ -17,6 +17,7 @@ from typing import Any
 
 from commute.egraph.canon import Canon, OutOfBudget
 from commute.egraph.cases import joined_by_cases
+from commute.egraph.folding import Prefix
 from commute.egraph.journal import Journal
 from commute.egraph.rational import joined
 from commute.theory.facts import Facts
@@ -79,6 +80,7 @@ class Proof:
     begun: dict[tuple[int, str], Canon] = field(default_factory=dict)
     ways: list[_Way] = field(default_factory=list)
     joined: bool = False
+    families: Mapping[tuple, Mapping[str, Prefix]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return self.certificate is not None
@@ -105,15 +107,18 @@ def prove_cases(
     earlier: Proof | None = None,
     ways: Sequence[_Way] | None = None,
     wheres: Sequence[str] = STRICT,
+    families: Mapping[tuple, Mapping[str, Prefix]] | None = None,
 ) -> Proof:
     """Prove every goal of every case (a condition on sizes in words, and its goals), or say why not.
 
     `given` maps inputs to the signs that they may have, `claim` is carried in the certificate, `saturate` lets the e-graph
     take the time that the normaliser leaves, `earlier` is what was tried without it; with `ways`, only those are gone;
-    `wheres` are the places at which equality is worth having, the first that can be shown is claimed.
+    `wheres` are the places at which equality is worth having, the first that can be shown is claimed; `families` are guesses
+    of what the states of folds are.
     """
     deadline = monotonic() + seconds
     result = Proof(begun=dict(earlier.begun), hopeful=earlier.hopeful) if earlier else Proof()
+    result.families = families or {}
     with deep_recursion():
         for where in wheres:
             found: list[Case] = []
@@ -190,6 +195,7 @@ def _prove_goals(
     canon = result.begun.get(place) if way.saturate or (way == _Way() and where == EACH_DEFINED) else None
     if canon is None:
         canon = Canon(facts, Journal(), unroll=way.unroll, open_clips=way.by_cases)
+    canon.families = result.families
     canon.allow(max(0.05, deadline - monotonic()))
     canon.spans = frozenset(t.attrs[1].size for t in postorder(*(t for g in goals for t in g)) if t.op == "reduce")
     if way == _Way():

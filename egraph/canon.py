@@ -7,14 +7,14 @@ To add here: the normal form of an operator, as laws applied in one direction.  
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from math import gcd, lcm
 from time import monotonic
 
 from commute.egraph.contents import size_of
 from commute.egraph.extremes import Extremes
-from commute.egraph.folding import closed_form
+from commute.egraph.folding import Prefix, closed_form
 from commute.egraph.functions import Functions
 from commute.egraph.integers import Integers
 from commute.egraph.journal import Journal
@@ -73,7 +73,8 @@ class OutOfBudget(Exception):
 class Canon:
     """Normal forms under given facts, within a budget of seconds and steps; `missed` are terms whose sign was asked in vain.
 
-    `spans` are the sizes of the axes that the goals reduce over: a fold in closed form is written over such an axis.
+    `spans` are the sizes of the axes that the goals reduce over: a fold in closed form is written over such an axis;
+    `families` says of some folds which reduction over a prefix each state is (a guess like any other).
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Canon:
         self._unroll = unroll
         self.open_clips = open_clips
         self.spans: frozenset[Size] = frozenset()
+        self.families: Mapping[tuple, Mapping[str, Prefix]] = {}
         self.memo: dict[Term, Term] = {}
         self.busy: set[Term] = set()
         self._witness: dict[tuple[str, Term], Term] = {}
@@ -114,6 +116,7 @@ class Canon:
             return self
         other = Canon(self.facts, self.journal, steps=self._limits[0], monomials=self._limits[1])
         other._witness, other._deadline, other.spans = self._witness, self._deadline, self.spans
+        other.families = self.families
         return other
 
     # --- the driver --------------------------------------------------------------------------------------------------

@@ -30,6 +30,15 @@ Weight = tuple[Term, Term]
 
 
 @dataclass(frozen=True)
+class Prefix:
+    """What a state is said to be after each step: a reduction over the indices so far, of a body that may read other states."""
+
+    kind: str
+    axis: Axis
+    body: Term
+
+
+@dataclass(frozen=True)
 class Sum:
     """A state that was found to be weight·(start + the sum of `body` over the indices below index + reach)."""
 
@@ -51,6 +60,7 @@ class Closing:
         self.families: dict[str, Term] = {}
         self.sums: dict[str, Sum] = {}
         self.opened: dict[Term, Term] = {}
+        self.said = canon.families.get((fold.args, self.axis, self.names), {})
 
     def closed(self) -> Term | None:
         """What the fold is equal to, without the fold; None where no guess holds."""
@@ -143,6 +153,8 @@ class Closing:
 
     def _guesses(self, after: Term, x: Term, init: Term) -> Iterator[tuple[Term, Sum | None]]:
         """Families for a state x that a step takes to `after`, likely ones first."""
+        if x.attrs[0] in self.said:
+            yield self._said(self.said[x.attrs[0]]), None
         if not x.states & after.states:
             yield self._at(after, sub(self.index, ONE)), None
             return
@@ -158,6 +170,13 @@ class Closing:
         if grown is not None:
             for family, _ in self._linear(*grown, exp(init)):
                 yield log(family), None
+
+    def _said(self, prefix: Prefix) -> Term:
+        axis = self._around(1)
+        body = put_states(substitute(prefix.body, {prefix.axis: index(axis)}), self.families)
+        if prefix.kind == "min":
+            return neg(self._prefix("max", axis, 1, neg(body)))
+        return self._prefix(prefix.kind, axis, 1, body)
 
     def _linear(self, factor: Term, rest: Term, init: Term) -> Iterator[tuple[Term, Sum | None]]:
         """x -> factor·x + rest, for each weight that the factor takes from one index to the next."""

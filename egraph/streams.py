@@ -36,7 +36,7 @@ class Passes:
 
     `before` and `after[p]` list the operations outside the loops, `loop[p]` those inside pass p (from 1); `corrected` maps
     a reduction to the degree of its correction; `blocks` says for each operation that needs a later pass which reduction
-    it waits for.
+    it waits for; `ready` after which pass what doesn't carry the axis has its value.
     """
 
     axis: Axis
@@ -45,6 +45,7 @@ class Passes:
     after: dict[int, list[int]] = field(default_factory=dict)
     corrected: dict[int, int] = field(default_factory=dict)
     blocks: dict[int, int] = field(default_factory=dict)
+    ready: dict[int, int] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -59,9 +60,9 @@ class Scheduler:
         self.forms, self.node, self.inner, self.axis = forms, node, list(inner), axis
         self.outputs = list(outputs)
         self.member = set(inner)
-        self.ready: dict[int, int] = {}
         self.stage: dict[int, int] = {}
         self.result = Passes(axis)
+        self.ready = self.result.ready
         self._kinds: dict[tuple[int, int], Kind] = {}
 
     def schedule(self) -> Passes:
@@ -96,7 +97,7 @@ class Scheduler:
         """The first pass in which a reduction can run, with a correction where one is needed."""
         for p in range(1, stage):
             kind = self._body(node, p)
-            if kind.name in ("moves", "shift") and (node.op == "con" or kind.name == "shift"):
+            if kind.name in ("moves", "shift") and (node.op == "con" or kind.name == "shift" and _extreme(node)):
                 if not (kind.scaled is False and node.op == "con" and kind.name == "shift" and not node.bound):
                     self.result.corrected[c] = max(kind.degree, 1 if kind.name == "shift" and node.op == "con" else 0)
                     self.result.blocks.pop(c, None)
@@ -116,7 +117,10 @@ class Scheduler:
         if c not in self.member:
             return FREE
         if not self._carries(c):
-            return Kind("const", axes=self.forms.free[c]) if self.ready.get(c, 0) >= p else FREE
+            ready = self.ready.get(c, 0)
+            if ready > p:  # what only a later pass makes doesn't run in this one
+                return Kind("bad", why=c)
+            return Kind("const", axes=self.forms.free[c]) if ready == p else FREE
         key = (c, p)
         if key not in self._kinds:
             self._kinds[key] = self._of(c, self.node[c], p)
@@ -147,7 +151,7 @@ class Scheduler:
             return Kind("moves", 0, True, axes)
         if node.op == "where" and kinds[0].name == "free":
             return self._chosen(node, kinds, blocked)
-        if node.op == "reduce" and node.attrs[0] in ("max", "min") and kinds[0].name == "shift":
+        if _extreme(node) and kinds[0].name == "shift":
             return kinds[0]
         return blocked
 
@@ -209,3 +213,8 @@ class Scheduler:
             needed.add(c)
             stack += [a for a in self.node[c].args if a in self.member and self._carries(a)]
         return needed
+
+
+def _extreme(node: Node) -> bool:
+    """Whether the node is a maximum or a minimum over an axis, which shifts as its body does."""
+    return node.op == "reduce" and node.attrs[0] in ("max", "min")
