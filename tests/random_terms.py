@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
+from typing import Any
 
 import numpy as np
 
 from commute.theory.axes import Axis, Size
+from commute.theory.folds import parts_of
 from commute.theory.ops import COMPOSITES, add, composite, floordiv, land, lnot, lor, maximum, minimum, mod, mul, where
 from commute.theory.terms import BOOL, EXT, FALSE, INT, NINF, REAL, TRUE, Term, const, index, read, reduce, size_value
 from commute.verify.sample import Sample, Value
@@ -131,6 +133,21 @@ class World(Sample):
     """A sample in which arrays are drawn as a whole, so that a read out of range is 0."""
 
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def of(self, term: Term, at: Mapping[Any, Any] | None = None) -> Value:
+        """The value at an assignment of its free axes; a fold runs, and its states are kept beside the axes."""
+        at = at or {}
+        if term.op == "state":
+            return at[term.attrs[0]]
+        if term.op != "fold":
+            return super().of(term, at)
+        axis, names, part = term.attrs
+        inits, steps = parts_of(term)
+        held = [self.of(each, at) for each in inits]
+        for i in range(axis.size.at(self.sizes)):
+            here = {**at, axis: i, **dict(zip(names, held, strict=True))}
+            held = [self.of(each, here) for each in steps]
+        return held[part]
 
     def _read(self, term: Term, place: tuple[int, ...]) -> Value:
         array = self.arrays[term.attrs[0]]

@@ -4,7 +4,6 @@ import ast
 import re
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -179,14 +178,17 @@ def test_make_help_lists_every_target() -> None:
 
 def test_help_answers_at_once_without_the_heavy_libraries() -> None:
     heavy = "{'torch', 'z3', 'sympy', 'numpy', 'egglog'}"
-    code = f"import sys; from commute.cli import main; main(['--help']); print(sorted({heavy} & {{*sys.modules}}))"
+    code = (
+        "import sys, time; from commute.cli import main; main(['--help']); "
+        f"print(sorted({heavy} & {{*sys.modules}}), time.process_time())"
+    )
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
         answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-        seconds.append(time.perf_counter() - start)
-        assert answer.stdout.splitlines()[-1] == "[]"
-    assert min(seconds) < 0.5
+        found, cpu = answer.stdout.splitlines()[-1].rsplit(maxsplit=1)
+        assert found == "[]"
+        seconds.append(float(cpu))
+    assert min(seconds) < 0.5, "seconds of the processor, so that a busy machine doesn't matter"
 
 
 def test_every_public_name_of_commute_exists() -> None:
