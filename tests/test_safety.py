@@ -58,8 +58,19 @@ SAFE: list[tuple[str, Program, dict[str, Any]]] = [
     ("softplus by -|x|", lambda x: x.relu() + torch.log(1 + torch.exp(-x.abs())), {}),
     ("elu: exp where x <= 0", lambda x: torch.where(x > 0, x, x.exp() - 1), {}),
     ("exp of a minimum", lambda x: torch.exp(torch.minimum(x, torch.zeros_like(x))), {}),
+    ("softmax of capped scores and a bias, shifted", lambda x, y: shifted(torch.tanh(x / 30) * 30 + y), {"y": Rows}),
+    ("softmax of sums, the shift summed in another order", lambda x, y: exp_share(y + x, (x + y).amax(-1, keepdim=True)),
+     {"y": Rows}),
+    ("softmax of halves, shifted by half of the maximum of sums",
+     lambda x, y: exp_share(x / 2 - y, (x - 2 * y).amax(-1, keepdim=True) / 2),
+     {"y": Rows}),
     ("x - logsumexp x", lambda x: torch.exp(x - x.logsumexp(-1, keepdim=True)), {}),
-]
+]  # fmt: skip
+
+
+def exp_share(x: Tensor, shift: Tensor) -> Tensor:
+    e = torch.exp(x - shift)
+    return e / e.sum(-1, keepdim=True)
 
 
 @pytest.mark.parametrize(("name", "function", "arguments"), SAFE, ids=[s[0] for s in SAFE])
@@ -78,9 +89,14 @@ def test_point_24_streamed_attention_is_safe_at_all_sizes(place: str) -> None:
 
 UNSAFE: list[tuple[str, Program, dict[str, Any], str]] = [
     ("softmax without a shift", lambda x: x.exp() / x.exp().sum(-1, keepdim=True), {}, "overflows float32 past 88.7"),
-    ("shift by the mean", lambda x: shifted_by(x, x.mean(-1, keepdim=True)), {}, "has an argument up to 2e+04"),
-    ("shift by the minimum", lambda x: shifted_by(x, x.amin(-1, keepdim=True)), {}, "has an argument up to 2e+04"),
-    ("another row's maximum", lambda x: shifted_by(x, x.flip(0).amax(-1, keepdim=True)), {}, "up to 2e+04"),
+    ("shift by the mean", lambda x: exp_share(x, x.mean(-1, keepdim=True)), {}, "has an argument up to 2e+04"),
+    ("shift by the minimum", lambda x: exp_share(x, x.amin(-1, keepdim=True)), {}, "has an argument up to 2e+04"),
+    ("another row's maximum", lambda x: exp_share(x, x.flip(0).amax(-1, keepdim=True)), {}, "up to 2e+04"),
+    ("the maximum of one part of a sum", lambda x: exp_share(x + x.flip(-1), x.amax(-1, keepdim=True)), {}, "up to 1e+04"),
+    ("the maximum of twice a sum", lambda x: exp_share(x + x.flip(-1), (x + x.flip(-1)).amax(-1, keepdim=True) / 2), {},
+     "overflows float32"),
+    ("the maximum of a sum over other rows",
+     lambda x: exp_share(x + x.tanh(), (x + x.tanh()).flip(0).amax(-1, keepdim=True)), {}, "may underflow to 0"),
     ("log of a sum of exps", lambda x: x.exp().sum(-1).log(), {"return": Row}, "takes the log of what may underflow to 0"),
     ("log of a softmax", lambda x: x.softmax(-1).log(), {}, "takes the log of what may be 0"),
     ("E[x²] - E[x]²", lambda x: ((x * x).mean(-1) - x.mean(-1) ** 2 + 1e-5).rsqrt(), {"return": Row},
@@ -91,11 +107,6 @@ UNSAFE: list[tuple[str, Program, dict[str, Any], str]] = [
     ("elu without its branch", lambda x: torch.where(x < 0, x, x.exp() - 1), {}, "overflows float32"),
     ("a divisor that may be 0", lambda x: x / x.sum(-1, keepdim=True), {}, "divides by what may be as low as"),
 ]  # fmt: skip
-
-
-def shifted_by(x: Tensor, shift: Tensor) -> Tensor:
-    e = torch.exp(x - shift)
-    return e / e.sum(-1, keepdim=True)
 
 
 @pytest.mark.parametrize(("name", "function", "arguments", "words"), UNSAFE, ids=[u[0] for u in UNSAFE])

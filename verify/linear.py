@@ -9,8 +9,8 @@ from fractions import Fraction
 from math import exp, inf, log, sqrt
 
 from commute.theory.axes import Axis, Size
-from commute.theory.ops import definition, mul, where
-from commute.theory.terms import FALSE, NINF, TRUE, ZERO, Term, index, postorder, rebuild, reduce, substitute
+from commute.theory.ops import add, definition, mul, where
+from commute.theory.terms import FALSE, NINF, TRUE, ZERO, Term, const, index, postorder, rebuild, reduce, substitute
 
 Range = tuple[float, float]
 Facts = tuple[tuple[Term, Term], ...]
@@ -167,24 +167,45 @@ def plus(a: Linear, b: Linear) -> Linear:
     return {x: c for x, c in total.items() if c}
 
 
-def _single(form: Linear, axis: Axis | None) -> Term | None:
-    """The one term with coefficient 1 (that has the axis, where one is given), if there is just one."""
-    own = [x for x, c in form.items() if x is not None and (axis in x.free if axis else c > 0)]
-    return own[0] if len(own) == 1 and form[own[0]] == 1 else None
+def never_above(a: Term, b: Term) -> bool:
+    """Whether a - b is a number that is at most 0: sums that are written in another order are compared so."""
+    if not {a.op, b.op} & {"add", "mul"}:
+        return False
+    difference = plus(linear(a), {x: -c for x, c in linear(b).items()})
+    return not any(difference.keys() - {None}) and difference.get(None, 0) <= 0
 
 
-def largest(form: Linear, axis: Axis) -> Linear | None:
-    """The form at the index of the axis where it is largest."""
-    if not any(x is not None and axis in x.free for x in form):
+def combined(form: Linear) -> Term:
+    """The sum of a form, as a term."""
+    parts = [const(c) if x is None else x if c == 1 else mul(x, const(c)) for x, c in form.items()]
+    total = parts[0] if parts else ZERO
+    for part in parts[1:]:
+        total = add(total, part)
+    return total
+
+
+def _parted(form: Linear, own: list[Term]) -> tuple[Linear, Term]:
+    """A form without some of its terms, and the sum of those."""
+    rest = {x: c for x, c in form.items() if x not in own}
+    return rest, combined({x: form[x] for x in own})
+
+
+def largest(form: Linear, axis: Axis) -> Linear:
+    """The form at the index of the axis where what varies along it is largest."""
+    own = [x for x in form if x is not None and axis in x.free]
+    if not own:
         return form
-    x = _single(form, axis)
-    return None if x is None else plus(plus(form, {x: Fraction(-1)}), {reduce("max", axis, x): Fraction(1)})
+    rest, moving = _parted(form, own)
+    return plus(rest, {reduce("max", axis, moving): Fraction(1)})
 
 
 def masked(form: Linear, c: Term) -> Linear | None:
     """The form where a condition holds, else -inf."""
-    x = _single(form, None)
-    return None if x is None else plus(plus(form, {x: Fraction(-1)}), {where(c, x, NINF): Fraction(1)})
+    own = [x for x, k in form.items() if x is not None and k > 0]
+    if not own:
+        return None
+    rest, kept = _parted(form, own)
+    return plus(rest, {where(c, kept, NINF): Fraction(1)})
 
 
 def running_maximum(t: Term) -> Term | None:

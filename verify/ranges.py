@@ -24,11 +24,13 @@ from commute.verify.linear import (
     as_float,
     at_indices,
     branches,
+    combined,
     join,
     largest,
     linear,
     masked,
     most,
+    never_above,
     opened,
     plus,
     recip,
@@ -171,12 +173,23 @@ class Ranges:
         upper = high + sum(scaled(self.range(x, facts), c)[1] for x, c in form.items() if x)
         form = linear(t)
         form.pop(None, None)
+        if upper > high and self._under_maximum(form, facts):
+            upper = high
         for a, b in self._pairs(form, facts, rising=False):
             self._take(form, a, b)
         lower = low + sum(scaled(self.range(x, facts), c)[0] for x, c in form.items() if x)
         if 0 <= lower < 1 and self.at_least_one(t):
             lower = 1.0
         return lower, upper
+
+    def _under_maximum(self, form: Linear, facts: Facts) -> bool:
+        """Whether a form is a sum less something that is at least that sum."""
+        tops = [x for x, c in form.items() if x is not None and c < 0 and x.op in ("reduce", "max")]
+        for m in tops if 2 < len(form) <= 8 else ():
+            others = {x: c / -form[m] for x, c in form.items() if x is not m}
+            if self.le(combined(others), m, facts):
+                return True
+        return False
 
     @staticmethod
     def _take(form: Linear, a: Term, b: Term) -> None:
@@ -275,7 +288,7 @@ class Ranges:
         return self._order[key]
 
     def _le(self, a: Term, b: Term, facts: Facts, depth: int) -> bool:
-        if self.range(a, facts)[1] <= self.range(b, facts)[0]:
+        if self.range(a, facts)[1] <= self.range(b, facts)[0] or never_above(a, b):
             return True
         if any(a is u and self.le(v, b, facts, depth - 4) for u, v in facts):
             return True
@@ -348,9 +361,10 @@ class Ranges:
                 continue
             if not rest:
                 return True
-            above, below = ([x for x, c in rest if c == s] for s in (1, -1))
-            if len(above) == len(below) == 1 and len(rest) == 2:
-                highest.setdefault(below[0], []).append(above[0])
+            for m, c in rest:
+                if c < 0 and len(rest) <= 8:
+                    others = {x: k / -c for x, k in rest if x is not m}
+                    highest.setdefault(m, []).append(combined(others))
         return any(self._covered(m, among) for m, among in highest.items())
 
     def _covered(self, m: Term, among: list[Term]) -> bool:
@@ -379,5 +393,5 @@ class Ranges:
         if t.op == "where" and t.args[2] is ZERO:
             return [y for x in self._exponents(t.args[1]) if (y := masked(x, t.args[0])) is not None]
         if t.op == "reduce" and t.attrs[0] == "sum" and self.range(t.args[0])[0] >= 0:
-            return [y for x in self._exponents(t.args[0]) if (y := largest(x, t.attrs[1])) is not None]
+            return [largest(x, t.attrs[1]) for x in self._exponents(t.args[0])]
         return []
