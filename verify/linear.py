@@ -187,7 +187,8 @@ def combined(form: Linear) -> Term:
 def _parted(form: Linear, own: list[Term]) -> tuple[Linear, Term]:
     """A form without some of its terms, and the sum of those."""
     rest = {x: c for x, c in form.items() if x not in own}
-    return rest, combined({x: form[x] for x in own})
+    kept: Linear = {x: form[x] for x in own}
+    return rest, combined(kept)
 
 
 def largest(form: Linear, axis: Axis) -> Linear:
