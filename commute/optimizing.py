@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from commute import at_hand
 from commute.egraph.derivation import derivation
+from commute.egraph.evidence import Evidence
 from commute.egraph.forms import Forms
 from commute.egraph.kernels import Target
 from commute.egraph.moves import Explorer
@@ -20,6 +21,7 @@ from commute.egraph.plan import Rival, kernel_plans, totals
 from commute.egraph.planning import Planned, Search
 from commute.emitting import CompilablePlan
 from commute.proof import Proof, deep_recursion, prove_cases
+from commute.scheduling import refused, schedule_of
 from commute.theory import messages
 from commute.theory.machines import DTYPES, Machine
 from commute.theory.messages import UsageError
@@ -97,6 +99,7 @@ class Optimizer:
         self.forms = Forms()
         self.roots = [self.forms.insert(t) for t in self.reference]
         self.static = static
+        self.streams: tuple[Evidence, ...] = ()
 
     def left(self, share: float = 1.0) -> float:
         """Seconds that are left, or a share of them."""
@@ -113,12 +116,15 @@ class Optimizer:
         searched = monotonic() - self.started
         chosen, proof, rejected = self._proved(found)
         plan = self._described(chosen, proof, found, rejected)
+        schedule, computed = schedule_of(self.forms, chosen.kernels, self.roots, plan.terms)
+        plan.streams = (*self.streams, *([schedule] if schedule else [])) if proof else ()
+        plan.scheduled = tuple(map(computed.result, self.roots))
         plan.search = {
             "seconds": searched, "enodes": self.forms.size, "classes": len(self.forms.nodes), "forms": len(found),
             "explored": explored, "stopped": search.stopped, "total_seconds": monotonic() - self.started,
         }  # fmt: skip
         plan.gain = self._gains(search, chosen)
-        plan.forms = self.forms
+        plan.forms, plan.row = self.forms, self.target.machine
         return plan
 
     # --- the certificate ---------------------------------------------------------------------------------------------
@@ -136,10 +142,11 @@ class Optimizer:
             if worse := Counter(f.kind for f in news) - owed:
                 rejected[i] = next(str(f) for f in news if f.kind in worse)
                 continue
-            proof = self._prove(terms, self.left(0.5))
+            self.streams, why = refused(self.forms, plan.kernels)
+            proof = None if why else self._prove(terms, self.left(0.5))
             if proof:
                 return plan, proof, rejected
-            rejected[i] = f"not proved: {'; '.join(proof.reasons[:1])}"
+            rejected[i] = why or f"not proved: {'; '.join(proof.reasons[:1] if proof is not None else [])}"
             tried += 1
             if tried >= MOST_TRIED or self.deadline < monotonic():
                 break

@@ -45,6 +45,8 @@ def in_words(plan: Plan, explain: bool = False) -> str:
         f"M = {amount(cost['memory'])} values, {len(plan.kernels)} kernel{'s' * (len(plan.kernels) != 1)}",
         f"  equal     {_equal(plan)}",
     ]
+    if plan.streams:
+        lines.append(f"  streams   {_streams(plan)}")
     if plan.gain:
         lines.append(f"  gain      {_gain(plan)}")
     if plan.search.get("stopped", "complete") != "complete":
@@ -61,6 +63,12 @@ def _equal(plan: Plan) -> str:
         axioms = f" (axioms: {', '.join(plan.axioms)})" if plan.axioms else ""
         return f"PROVED over the reals, for all sizes, by a certificate{axioms}"
     return f"{plan.verdict}: {plan.reason}"
+
+
+def _streams(plan: Plan) -> str:
+    claims = [e for e in plan.streams if e.what != "schedule"]
+    rest = f"{len(claims)} claim{'s' * (len(claims) != 1)} about running states and merges PROVED; " if claims else ""
+    return rest + plan.schedule
 
 
 def _gain(plan: Plan) -> str:
@@ -99,6 +107,12 @@ def _explained(plan: Plan) -> list[str]:
     lines = ["derivation"]
     for step in plan.derivation:
         lines += [f"  {step.move} ({', '.join(step.laws)})" if step.laws else f"  {step.move}", f"    = {step.after}"]
+    lines.append("formulae, in values")
+    for number, f in enumerate(plan.formulae(), 1):
+        lines += [f"  kernel {number}  H = {f.traffic}", f"            M = {f.memory}"]
+        if f.optimum is not None:
+            betas = ", ".join(str(b) for _, b in f.exponents)
+            lines.append(f"            H* = {f.optimum} for a capacity M: it falls with exponent {betas}")
     lines.append("rivals")
     lines += [f"  {_rival(r)}" for r in plan.rivals]
     s = plan.search

@@ -18,7 +18,7 @@ from commute.egraph.kernels import Kernel
 from commute.egraph.running import Families, NotAFold, Running
 from commute.egraph.streams import Passes
 from commute.proof import Goal, Proof
-from commute.streaming import prove_cases_of
+from commute.streaming import prove_cases_of, stream_proofs
 from commute.theory.axes import Axis, Size
 from commute.theory.resizing import Resizing
 from commute.theory.terms import Term, postorder
@@ -78,15 +78,18 @@ class Schedule:
 
 def schedule_of(
     forms: Forms, kernels: Sequence[Kernel], roots: Sequence[int], form: Sequence[Term]
-) -> tuple[Evidence, Schedule]:
-    """The claim that the kernels of a plan, gone through index by index, compute its form; and the schedule as terms."""
+) -> tuple[Evidence | None, Schedule]:
+    """The claim that the kernels of a plan, gone through index by index, compute its form; and the schedule as terms.
+
+    None in place of the claim where no axis is gone over in a loop.
+    """
     whole = Schedule(forms, kernels)
     along = ", ".join(a.name for a in whole.axes)
     open_sizes = [a for a in whole.axes if not (a.size - 1).provably_positive()]
     why = "; ".join(whole.uncovered)
-    if not whole.axes:
-        why = why or "no axis is gone over in a loop"
-    elif len(open_sizes) > MOST_FOLDED or any(a.size != Size.symbol(a.name.rstrip("'")) for a in open_sizes):
+    if not whole.axes and not why:
+        return None, whole
+    if len(open_sizes) > MOST_FOLDED or any(a.size != Size.symbol(a.name.rstrip("'")) for a in open_sizes):
         why = f"the sizes of {along} can't be told apart from 1"
     if why:
         return Evidence("schedule", along, "", "", "UNKNOWN", why), whole
@@ -129,3 +132,10 @@ def _resizing(symbols: Sequence[str], ones: Sequence[str], goals: Sequence[Goal]
             fresh += "_"
         sizes[s] = Size(1) if s in ones else Size.symbol(fresh) + 1
     return Resizing(sizes, used)
+
+
+def refused(forms: Forms, kernels: Sequence[Kernel]) -> tuple[tuple[Evidence, ...], str]:
+    """The claims that the streams of some kernels rest on, and why they may not be run so, or ""."""
+    evidence = tuple(e for k in kernels for e in stream_proofs(forms, k))
+    bad = next((e for e in evidence if not e.proved), None)
+    return evidence, f"the {bad.what} along {bad.axis} isn't proved: {bad.reason}" if bad else ""

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from commute.egraph.derivation import Rewrite
+from commute.egraph.evidence import Evidence
 from commute.egraph.forms import Forms, Node
 from commute.egraph.kernels import Kernel, Target
 from commute.egraph.planning import Planned
 from commute.theory.axes import Axis
 from commute.theory.board import board
 from commute.theory.codec import Table
+from commute.theory.machines import Machine
 from commute.theory.terms import Term, index, postorder, read
+
+if TYPE_CHECKING:
+    from commute.egraph.symbolic import Formulae
 
 FORMAT = "commute plan 1"
 
@@ -73,7 +78,8 @@ class Plan:
     """The cheapest plan that was found for a program on a machine.
 
     `term` is its (first) result's form, proved equal to `reference`; `verdict` is PROVED or CHECKED with `certificate`, or
-    UNKNOWN; `cost` holds seconds, traffic and memory (values), bytes, joules and operations of the whole run.
+    UNKNOWN; `cost` holds seconds, traffic and memory (values), bytes, joules and operations of the whole run; `streams` are
+    the claims that the schedule rests on, `scheduled` the results as its kernels compute them, each pass a fold.
     """
 
     name: str
@@ -95,12 +101,31 @@ class Plan:
     rivals: tuple[Rival, ...] = ()
     search: dict[str, Any] = field(default_factory=dict)
     gain: dict[str, float] = field(default_factory=dict)
+    streams: tuple[Evidence, ...] = ()
+    scheduled: tuple[Term, ...] = ()
     forms: Forms | None = field(default=None, repr=False, compare=False)
+    row: Machine | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def schedule(self) -> str:
+        """What is proved of the order of work, in words."""
+        said = next((e for e in self.streams if e.what == "schedule"), None)
+        if said is None or said.proved:
+            return "the schedule too, by a certificate" if said else "no axis is gone over in a loop"
+        return f"the schedule isn't covered: {said.reason}"
 
     @property
     def term(self) -> Term:
         """The form of the first result."""
         return self.terms[0]
+
+    def formulae(self) -> tuple[Formulae, ...]:
+        """H and M of each kernel as formulae in sizes and tiles, with closed-form optima; () without the space of forms."""
+        if self.forms is None:
+            return ()
+        from commute.egraph.symbolic import formulae
+
+        return tuple(formulae(self.forms, k.kernel, self.sizes) for k in self.kernels)
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON; terms in the format of certificates, and in board notation beside it."""
@@ -111,8 +136,10 @@ class Plan:
             "sizes": self.sizes, "verdict": self.verdict, "reason": self.reason, "axioms": list(self.axioms),
             "nodes": table.rows, "terms": roots, "form": [board(t) for t in self.terms], "cost": self.cost, "gain": self.gain,
             "kernels": [kernel_json(k) for k in self.kernels], "search": self.search, "certificate": self.certificate,
+            "formulae": [f.to_json() for f in self.formulae()],
             "derivation": [{"move": r.move, "laws": list(r.laws), "after": board(r.after)} for r in self.derivation],
-            "frontier": list(self.frontier),
+            "streams": [e.to_json() for e in self.streams], "schedule": self.schedule,
+            "scheduled": [table.add(t) for t in self.scheduled], "frontier": list(self.frontier),
             "rivals": [
                 {"form": [board(t) for t in r.terms], "kernels": r.kernels, **r.figures, "reason": r.reason}
                 for r in self.rivals

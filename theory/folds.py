@@ -142,7 +142,8 @@ def prefix(lhs: Term, rhs: Term, facts: Facts) -> bool:
     less = rhs.args[0].args[0].args[0].args[1] if _is_prefix(rhs.args[0]) else None
     if less is None or less.sort != "int" or end.sort != "int" or simplify(end) is not simplify(add(less, ONE)):
         return False
-    if axis in less.free or axis in end.free or less.states or not in_range(less, axis.size) or not facts.real(body):
+    sound = facts.extended if kind == "max" else facts.real  # a maximum may meet -inf at an index that a mask leaves out
+    if axis in less.free or axis in end.free or less.states or not in_range(less, axis.size) or not sound(body):
         return False
     here = substitute(body, {axis: less})
     return lhs is up_to(kind, axis, end, body) and rhs is Term(rhs.op, (up_to(kind, axis, less, body), here))
