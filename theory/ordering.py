@@ -109,6 +109,9 @@ def _first_order(picture: Picture, order: Order, sources: list[int], like: Seque
     for i, node in enumerate(picture.nodes):
         below = [height[u.node] for u in node.uses]
         height.append(sum(below) / len(below) if below else float(leaf.get(i, 0)))
+        turns = len(node.uses) == 2 and (node.kind == "contract" or node.label in COMMUTATIVE)
+        if like and turns and below[0] > below[1]:
+            order.flipped.add(i)
     for column in order.columns:
         column.sort(key=lambda item: (height[item[1]], rank.get(item[1], 0), item[0]))
 
@@ -217,6 +220,22 @@ def _inversions(line: list[float]) -> int:
     return sum(a > b for i, a in enumerate(line) for b in line[i + 1 :])
 
 
+class _Costs:
+    """What `_cost_at` says, remembered for each node and the axes around it."""
+
+    def __init__(self, picture: Picture, order: Order):
+        self.picture, self.order = picture, order
+        self.known: dict[tuple, int] = {}
+        self.around = [(i, *(u.node for u in node.uses)) for i, node in enumerate(picture.nodes)]
+
+    def at(self, node: int) -> int:
+        """The crossings at a node."""
+        key = (node, *(self.order.axes[v] for v in self.around[node]))
+        if key not in self.known:
+            self.known[key] = _cost_at(self.picture, self.order, node)
+        return self.known[key]
+
+
 def _cost_at(picture: Picture, order: Order, node: int) -> int:
     """The crossings inside the arrays that enter a node and the one that leaves it; those of new wires count half."""
     shape, before, through = picture.nodes[node], [], []
@@ -237,16 +256,16 @@ def _cost_at(picture: Picture, order: Order, node: int) -> int:
 
 def _order_axes(picture: Picture, order: Order) -> None:
     """Each array by itself, then one axis above another everywhere, as long as that removes crossings."""
-    nodes = range(len(picture.nodes))
-    _order_each(picture, order)
+    nodes, costs = range(len(picture.nodes)), _Costs(picture, order)
+    _order_each(picture, order, costs)
     if len(nodes) > 60:
         return
-    best = (sum(_cost_at(picture, order, n) for n in nodes), list(order.axes))
+    best = (sum(map(costs.at, nodes)), list(order.axes))
     names = list(dict.fromkeys(a for n in picture.nodes for a in n.out if a not in picture.woven))[:8]
     for upper, lower in permutations(names, 2):
         order.axes = [_above(picture.nodes[n].out, best[1][n], upper, lower) for n in nodes]
-        _order_each(picture, order)
-        cost = sum(_cost_at(picture, order, n) for n in nodes)
+        _order_each(picture, order, costs)
+        cost = sum(map(costs.at, nodes))
         if cost < best[0]:
             best = (cost, list(order.axes))
     order.axes = best[1]
@@ -261,7 +280,7 @@ def _above(out: tuple[Axis, ...], places: tuple[int, ...], upper: Axis, lower: A
     return tuple(moved)
 
 
-def _order_each(picture: Picture, order: Order) -> None:
+def _order_each(picture: Picture, order: Order, costs: _Costs) -> None:
     consumers: list[list[int]] = [[] for _ in picture.nodes]
     for i, node in enumerate(picture.nodes):
         for use in node.uses:
@@ -273,10 +292,10 @@ def _order_each(picture: Picture, order: Order) -> None:
             start = order.axes[value]
             if not 1 < len(start) < 6:
                 continue
-            best = (sum(_cost_at(picture, order, n) for n in near), start)
+            best = (sum(map(costs.at, near)), start)
             for trial in permutations(start):
                 order.axes[value] = trial
-                cost = sum(_cost_at(picture, order, n) for n in near)
+                cost = sum(map(costs.at, near))
                 if cost < best[0]:
                     best = (cost, trial)
             order.axes[value] = best[1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from commute.theory import symbols
 from commute.theory.annotating import Notes
-from commute.theory.attaching import Symbol, half_width
+from commute.theory.attaching import LIFT, Symbol, half_width
 from commute.theory.axes import Axis
 from commute.theory.canvas import Drawing, Points, Span, height_of, middle
 from commute.theory.layout import WIRE, Column, Layout, Strand
@@ -54,13 +54,18 @@ class _Painter:
 
     def _tint(self, column: Column, n: int, span: Span) -> None:
         """A pale ground behind what a step changes."""
-        entering, result = column.arguments(n), column.result(n)
+        node, entering, result = self.nodes[n], column.arguments(n), column.result(n)
         strands = entering or ([result] if result is not None else [])
-        top = min(s.y for s in strands) - 17
-        bottom = max(s.bottom + s.room for s in strands) + 15
-        wide = 2 * max(half_width(self.nodes[n]), 14.0) + 12
-        style = f"tint {self.nodes[n].tinted}"
-        self.drawing.under.append(symbols.rectangle(span.centre, (top + bottom) / 2, wide, bottom - top, style, 9))
+        heights = [height_of(s, a) for s in strands for a in s.names if a in node.touched]
+        if node.kind == "unary":
+            heights = [s.bottom + (LIFT if s.places else 0) for s in strands[:1]]
+        elif node.kind == "join" and len(strands) > 1:
+            heights = [middle(a, b) for a, b in zip(strands, strands[1:], strict=False)]
+        heights = heights or [y for s in strands for y in (s.y, s.bottom)]
+        top, bottom = min(heights) - 20, max(heights) + 20
+        wide = 2 * max(half_width(node), 14.0) + 14
+        style = f"tint {node.tinted}"
+        self.drawing.under.append(symbols.rectangle(span.centre, (top + bottom) / 2, wide, bottom - top, style, 10))
 
     # --- how wide the columns are
 
