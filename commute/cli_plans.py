@@ -53,7 +53,7 @@ def optimize(
             target.function, machine=machine, sizes=sizes, objective=objective, dtype=dtype, static=static or (),
             timeout=timeout,
         )  # fmt: skip
-    text = json.dumps(plan.to_json(), indent=1, allow_nan=False)
+    text = json.dumps(plan.to_json(), indent=1, allow_nan=False) if as_json or output is not None else ""
     print(text if as_json else in_words(plan, explain))
     if output is not None:
         write_text(output, text + "\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -176,6 +177,16 @@ class Costing:
         for then in columns:
             widest = np.maximum(widest, sum((volumes[c] for c in then), 0.0))
         return widest
+
+    def widest(self, tiles: Mapping[Axis, int], chunk: int) -> float:
+        """The values of the widest operator alone, operands and result, for whole axes that are not tiled or streamed."""
+        held: dict[Axis, Any] = {a: float(n) for a, n in self.full.items()} | dict(tiles)
+        if self.stream is not None:
+            held[self.stream] = float(chunk)
+        return max(
+            float(self.volume(c, held)) + sum(float(self.volume(a, held)) for a in set(self.region.node[c].args))
+            for c in self.region.inner
+        )
 
     def columns(self, tiles: Collection[Axis]) -> list[tuple[int, tuple[int, ...]]]:
         """Each operation in the order of work, with the values that are held while it runs; `tiles` are the grouped axes."""
