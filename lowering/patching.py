@@ -248,6 +248,10 @@ def stand_ins(program: Callable[..., Any]) -> Iterator[None]:
                 if name not in scope:
                     undo.append(lambda s=scope, n=name: s.pop(n, None))
                     scope[name] = new
+        # Arguments that torch.distributions would refuse are left to the runs in Torch, which see it raise.
+        checked = torch.distributions.Distribution._validate_args
+        undo.append(lambda: torch.distributions.Distribution.set_default_validate_args(checked))
+        torch.distributions.Distribution.set_default_validate_args(False)
         yield
     finally:
         for step in reversed(undo):

@@ -18,10 +18,12 @@ from commute.lowering.registry import Unsupported, Unusable, lifts
 from commute.lowering.torch_args import everywhere
 from commute.lowering.torch_logic import logical_and, logical_or
 from commute.theory import ops
+from commute.theory.facts import Facts
 from commute.theory.index import simplify
 from commute.theory.ops import lt
 from commute.theory.terms import (
     BOOL,
+    EXT,
     INT,
     MINUS_ONE,
     ONE,
@@ -29,6 +31,7 @@ from commute.theory.terms import (
     ZERO,
     Term,
 )
+from commute.verify.definedness import obligations
 
 # --- arithmetic ------------------------------------------------------------------------------------------------------
 
@@ -156,6 +159,18 @@ def addcdiv(trace: Any, input: Any, tensor1: Any, tensor2: Any, *, value: Any = 
 def lerp(trace: Any, input: Any, end: Any, weight: Any) -> Array:
     """input + weight * (end - input)"""
     return combined(trace, lambda a, b, w: plus(a, times(w, minus(b, a))), input, end, weight, sort=REAL)
+
+
+@everywhere("nan_to_num")
+def nan_to_num(trace: Any, input: Array, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Array:
+    """input, where it surely has a value; what would stand for NaN and infinities isn't lifted."""
+
+    def kept(t: Term) -> Term:
+        if t.sort == EXT or obligations(t, Facts()):
+            raise Unsupported("nan_to_num of what may be undefined or infinite")
+        return t
+
+    return pointwise(kept, input, sort=input.sort)
 
 
 # --- extremes --------------------------------------------------------------------------------------------------------

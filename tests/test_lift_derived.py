@@ -54,6 +54,8 @@ DERIVED = [
     ("x: v d; i: int b n; w: b n", lambda x, i, w: F.embedding_bag(i % x.shape[0], x, mode="sum", per_sample_weights=w)),
     ("x: b n d; y: b m d", lambda x, y: torch.cdist(x, y)),
     ("x: n d; y: m d", lambda x, y: torch.cdist(x, y, p=1.0)),
+    ("x: n; m: n; s: n", lambda x, m, s: torch.distributions.Normal(m, s.exp()).log_prob(x)),
+    ("x: n", lambda x: torch.nan_to_num(2 * x.exp(), nan=1.0) + x.relu().nan_to_num()),
 ]
 
 POSITIONS = [

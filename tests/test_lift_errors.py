@@ -339,3 +339,18 @@ def test_a_maximum_of_no_elements_at_one_size_is_refuted_there() -> None:
 
     verdict = commute.prove(halves, one_short, timeout=8.0)
     assert verdict.kind in ("REFUTED", "UNKNOWN"), verdict
+
+
+def test_soundness_15_what_stands_for_nan_is_not_lost() -> None:
+    """nan_to_num gives 0/0 a value, so it is no identity there; log_prob raises where its parameters are refused."""
+
+    def quotient(x: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+        return torch.nan_to_num(x / x)
+
+    def likelihood(x: Tensor) -> Tensor:
+        return torch.distributions.Normal(0 * x, x).stddev
+
+    with pytest.raises(Unsupported, match="nan_to_num of what may be undefined"):
+        lift([quotient])
+    assert commute.prove(identity, likelihood, timeout=8.0).kind == "REFUTED"
+    assert torch.distributions.Distribution._validate_args
