@@ -33,6 +33,9 @@ def optimize(
         list[str] | None, typer.Option("--static", metavar="ARG", help="An argument that stays the same from call to call.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--plan", metavar="OUT.json", help="Write the plan here.")] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE.html", help="Write the page with diagrams, formulae and plots here.")
+    ] = None,
     timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Search no longer than so many seconds.")] = 30.0,
     explain: Annotated[bool, typer.Option("--explain", help="Show the derivation, the rivals and the search.")] = False,
     as_json: Json = False,
@@ -41,8 +44,9 @@ def optimize(
     """Find the cheapest equal form of a function for a machine, with its kernels, cost and certificate."""
     sizes = sizes_of(size or [])
     check_timeout(timeout)
-    if output is not None:
-        check_writable(output)
+    for path in (output, report):
+        if path is not None:
+            check_writable(path)
     from commute.loading import load
     from commute.optimizing import optimize as cheapest
     from commute.plan_words import in_words
@@ -58,6 +62,9 @@ def optimize(
     if output is not None:
         write_text(output, text + "\n")
         print(f"plan: {output}", file=sys.stderr)
+    if report is not None:
+        plan.report(report)
+        print(f"report: {report}", file=sys.stderr)
     return 0 if plan.verdict == "PROVED" else UNPROVED
 
 

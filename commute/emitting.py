@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from commute.egraph.plan import Plan
@@ -40,6 +41,12 @@ class CompilablePlan(Plan):
             return torch_module(self, self.lifted)
         except Unsupported as error:
             raise UsageError(messages.one_line(error)) from None
+
+    def report(self, path: str | Path) -> None:
+        """Write the napkin page: one HTML file that needs nothing else, with diagrams, formulae and plots."""
+        from commute.report import write_report
+
+        write_report(self, path)
 
     def compile(self, backend: str | None = None) -> Callable[..., Any]:
         """The plan as a function of tensors."""
