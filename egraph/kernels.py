@@ -22,6 +22,9 @@ from commute.theory.machines import DTYPES, Machine
 MOST_GRID = 3
 """At most so many grouped axes get a choice of tile; the others are woven by 1."""
 
+TIE = 1e-17
+"""Seconds that a value moved counts as where times are equal: far below what a memory takes, above what rounding leaves."""
+
 
 @dataclass
 class Kernel:
@@ -74,10 +77,10 @@ class Target:
         return (self.capacity or self.machine.inner.capacity) / self.bytes
 
     def score(self, kernel: Kernel) -> float:
-        """What is to be least."""
+        """What is to be least; of two that are equally fast, the one that moves less."""
         if self.objective == "traffic":
             return kernel.traffic
-        return kernel.joules if self.objective == "energy" else kernel.seconds
+        return kernel.joules if self.objective == "energy" else kernel.seconds + TIE * kernel.traffic
 
 
 def best_kernel(forms: Forms, region: Region, full: Mapping[Axis, int], target: Target) -> Kernel | None:
@@ -127,7 +130,8 @@ def _tiled(
     merged = parts if split is None else full[split] / tiles[split]
     seconds, joules, bound, levels = _time(figures, target, merged)
     score = {"traffic": figures.traffic, "energy": joules}.get(target.objective, seconds)
-    score = np.where(fits, score + 1e-9 * seconds + 1e-12 * figures.memory / target.values * seconds, np.inf)
+    tie = 1e-9 * seconds + TIE * figures.traffic + 1e-12 * figures.memory / target.values * seconds
+    score = np.where(fits, score + tie, np.inf)
     i = int(np.argmin(score))
 
     def at(v: np.ndarray) -> float:

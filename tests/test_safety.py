@@ -64,6 +64,9 @@ SAFE: list[tuple[str, Program, dict[str, Any]]] = [
     ("softmax of halves, shifted by half of the maximum of sums",
      lambda x, y: exp_share(x / 2 - y, (x - 2 * y).amax(-1, keepdim=True) / 2),
      {"y": Rows}),
+    ("scores that fall with the distance, shifted",
+     lambda x, y: shifted(x + y[:, :1] * (torch.arange(x.shape[1]) - y.shape[0])),
+     {"y": Rows}),
     ("x - logsumexp x", lambda x: torch.exp(x - x.logsumexp(-1, keepdim=True)), {}),
 ]  # fmt: skip
 

@@ -200,6 +200,13 @@ def largest(form: Linear, axis: Axis) -> Linear:
     return plus(rest, {reduce("max", axis, moving): Fraction(1)})
 
 
+def loosened(t: Term) -> list[Term]:
+    """Terms that are at most a sum: it with one of its maxima replaced by what that is the maximum of."""
+    form = linear(t)
+    tops = [x for x, c in form.items() if x is not None and c > 0 and x.op == "reduce" and x.attrs[0] == "max"]
+    return [combined(plus(plus(form, {x: -form[x]}), {x.args[0]: form[x]})) for x in tops]
+
+
 def masked(form: Linear, c: Term) -> Linear | None:
     """The form where a condition holds, else -inf."""
     own = [x for x, k in form.items() if x is not None and k > 0]

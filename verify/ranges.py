@@ -28,6 +28,7 @@ from commute.verify.linear import (
     join,
     largest,
     linear,
+    loosened,
     masked,
     most,
     never_above,
@@ -319,6 +320,8 @@ class Ranges:
             return all(self.le(a, x, under, depth) for x, under in branches(b, facts))
         if b.op == "reduce" and b.attrs[0] == "min" and b.attrs[1] not in a.free:
             return self.le(a, b.args[0], without(facts, b.attrs[1]), depth)
+        if b.op == "add" and any(self.le(a, x, facts, depth) for x in loosened(b)):
+            return True
         if (b.op == "reduce" and b.attrs[0] == "max") or b.op == "logsumexp":
             return any(self.le(a, x, facts, depth) for x in at_indices(b, a))
         return False
@@ -357,11 +360,9 @@ class Ranges:
         for form in self._exponents(t):
             shift = form.get(None, Fraction(0))
             rest = [(x, c) for x, c in form.items() if x is not None]
-            if shift < 0:
-                continue
-            if not rest:
+            if shift >= 0 and not rest:
                 return True
-            for m, c in rest:
+            for m, c in rest if shift >= 0 else ():
                 if c < 0 and len(rest) <= 8:
                     others = {x: k / -c for x, k in rest if x is not m}
                     highest.setdefault(m, []).append(combined(others))
