@@ -187,7 +187,7 @@ class Ranges:
         """Whether a form is a sum less something that is at least that sum."""
         tops = [x for x, c in form.items() if x is not None and c < 0 and x.op in ("reduce", "max")]
         for m in tops if 2 < len(form) <= 8 else ():
-            others = {x: c / -form[m] for x, c in form.items() if x is not m}
+            others: Linear = {x: c / -form[m] for x, c in form.items() if x is not m}
             if self.le(combined(others), m, facts):
                 return True
         return False
@@ -364,7 +364,7 @@ class Ranges:
                 return True
             for m, c in rest if shift >= 0 else ():
                 if c < 0 and len(rest) <= 8:
-                    others = {x: k / -c for x, k in rest if x is not m}
+                    others: Linear = {x: k / -c for x, k in rest if x is not m}
                     highest.setdefault(m, []).append(combined(others))
         return any(self._covered(m, among) for m, among in highest.items())
 
