@@ -1,4 +1,4 @@
-"""The commands about plans: optimize, machines.  `cli.py` registers them and turns their endings into exit codes.
+"""The commands about plans: optimize, explore, machines.  `cli.py` registers them and turns their endings into exit codes.
 
 What may be added here: a command about cost or plans. What never belongs here: the work itself, imports at the top of
 anything slow.
@@ -34,7 +34,7 @@ def optimize(
     ] = None,
     output: Annotated[Path | None, typer.Option("--plan", metavar="OUT.json", help="Write the plan here.")] = None,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE.html", help="Write the page with diagrams, formulae and plots here.")
+        Path | None, typer.Option("--report", metavar="FILE.html", help="Write a page with diagrams, formulae and plots.")
     ] = None,
     timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Search no longer than so many seconds.")] = 30.0,
     explain: Annotated[bool, typer.Option("--explain", help="Show the derivation, the rivals and the search.")] = False,

@@ -12,6 +12,7 @@ from commute.plan_figures import KernelFigures, Product, size_name, summed
 from commute.plan_words import amount
 from commute.theory.annotating import Notes, Row
 from commute.theory.canvas import Drawing
+from commute.theory.draw import stacked
 from commute.theory.layout import Layout, layout_of
 from commute.theory.levels import levelled
 from commute.theory.machines import DTYPES
@@ -25,6 +26,11 @@ def kernel_drawings(plan: Plan) -> list[Drawing]:
     if plan.forms is None:
         return []
     return [_drawing(KernelFigures(plan.forms, k), k, DTYPES[plan.dtype]) for k in plan.kernels]
+
+
+def plan_svg(plan: Plan) -> str:
+    """The kernels of a plan, one under the other, as one SVG text."""
+    return stacked(kernel_drawings(plan), f"{plan.name} on {plan.machine}")
 
 
 def _drawing(figures: KernelFigures, kernel: KernelPlan, bytes_each: int) -> Drawing:

@@ -45,8 +45,7 @@ def roofline_plot(plan: Plan) -> Plot | None:
     for i, (name, bandwidth) in enumerate(slopes):
         ridge = peak / bandwidth
         plot.curve([(low, low * bandwidth), (ridge, peak)], "faint" if i else "")
-        # One name above the upper line, one below the lower.
-        plot.note(low * 1.2, low * bandwidth * (1.9 if bandwidth == max(b for _, b in slopes) else 0.75), name)
+        plot.note(low * 2.2, low * 1.55 * bandwidth, name)
     plot.curve(
         [(peak / slopes[0][1], peak), (high, peak)], "", f"{_rate(peak)} {'matrix products' if products else 'vector units'}"
     )

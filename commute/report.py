@@ -183,7 +183,7 @@ def _equation(left: str, terms: Iterable[str], value: float) -> str:
 def _lowered(text: str) -> str:
     """A formula as HTML: letters in italics, `g_n` with a low n."""
     low = re.sub(r"_(\w+)", r"<sub>\1</sub>", escape(text))
-    return re.sub(r"(?<![<\w/])([a-zA-Z]+)(?![^<]*>)", r"<i>\1</i>", low)
+    return re.sub(r"(?<![<a-zA-Z/])([a-zA-Z]+)(?![^<]*>)", r"<i>\1</i>", low)
 
 
 def _plots(plan: Plan) -> str:

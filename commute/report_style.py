@@ -38,8 +38,8 @@ figure.small svg{zoom:.62;margin:-14px 0 -10px -20px}
 .formula{font-size:21px;margin:14px 0 0;padding-left:1.6em;text-indent:-1.6em}.formula span{color:var(--accent);white-space:nowrap}
 sub{font-size:.68em;line-height:0}
 .tiles{margin:2px 0 22px;color:var(--quiet)}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:28px 44px;align-items:start}
-.plots figure{margin:0;overflow:visible}.plots figure svg{width:100%;max-width:460px}.plots figcaption{max-width:400px;margin-top:4px}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:28px 44px;align-items:start}
+.plots figure{margin:0;overflow:visible}.plots figure svg{width:100%;max-width:520px}.plots figcaption{max-width:440px;margin-top:4px}
 table{border-collapse:collapse;font-size:15.5px}
 th{font-weight:400;font-style:italic;color:var(--quiet)}
 th,td{text-align:right;padding:4px 0 4px 28px;border-bottom:1px solid var(--rule);white-space:nowrap}

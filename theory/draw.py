@@ -16,7 +16,7 @@ from commute.theory.diagram import Diagram
 from commute.theory.layout import layout_of
 from commute.theory.painting import Drawing, paint
 from commute.theory.picture import filled, picture_of, scopes
-from commute.theory.symbols import STYLE, number, text, text_width
+from commute.theory.symbols import PLAN_STYLE, STYLE, number, text, text_width
 from commute.theory.terms import Term, index, read
 
 MARGIN = 24.0
@@ -65,6 +65,28 @@ def draw_equation(lhs: Term, rhs: Term, title: str | None = None, *, holes: Carr
     return _page(wide, top + height + MARGIN, parts, title or f"{lhs} = {rhs}")
 
 
+def draw_list(rows: Iterable[tuple[str, Iterable[Term]]], title: str) -> str:
+    """Pictures one below the other, each with its caption on the left: the forms of a program, say."""
+    top = MARGIN + 34.0
+    parts = [text(MARGIN, MARGIN + 10, title, "title", "start")]
+    drawn = [(caption, drawing_of(terms)) for caption, terms in rows]
+    left = 2 * MARGIN + max((text_width(caption, 14) for caption, _ in drawn), default=0.0)
+    for caption, drawing in drawn:
+        parts += [text(left - MARGIN, top + drawing.height / 2 + 5, caption, "mid", "end"), drawing.at(left, top)]
+        top += drawing.height + MARGIN
+    width = max((d.width for _, d in drawn), default=0.0) + left + MARGIN
+    return _page(max(width, text_width(title, 18) + 2 * MARGIN), top, parts, title)
+
+
+def stacked(drawings: Iterable[Drawing], title: str) -> str:
+    """Drawings of a plan under one another, as one SVG text."""
+    parts, y, width = [], MARGIN, 0.0
+    for drawing in drawings:
+        parts.append(drawing.at(MARGIN, y))
+        y, width = y + drawing.height + MARGIN, max(width, drawing.width)
+    return _page(width + 2 * MARGIN, y, parts, title, f"{STYLE}\n{PLAN_STYLE}")
+
+
 def drawing_of(what: Term | Diagram | Iterable[Term], holes: Carried | None = None) -> Drawing:
     """The picture without its page."""
     if isinstance(what, Diagram):
@@ -76,8 +98,8 @@ def drawing_of(what: Term | Diagram | Iterable[Term], holes: Carried | None = No
     return paint(layout_of(picture_of(filled(t, carried) for t in terms)))
 
 
-def _page(width: float, height: float, parts: list[str], title: str) -> str:
+def _page(width: float, height: float, parts: list[str], title: str, style: str = STYLE) -> str:
     w, h = number(width), number(height)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" version="1.1" width="{w}" height="{h}" viewBox="0 0 {w} {h}">'
     ground = f'<rect class="ground" width="{w}" height="{h}"/>'
-    return "\n".join([head, f"<title>{escape(title)}</title>", f"<style>{STYLE}</style>", ground, *parts, "</svg>", ""])
+    return "\n".join([head, f"<title>{escape(title)}</title>", f"<style>{style}</style>", ground, *parts, "</svg>", ""])
