@@ -1,20 +1,34 @@
 """The tile program: what one kernel of a plan does to the tiles of its arrays, in order; the one input of every backend.
 
-A tile program is built from a plan only.  It names grouped axes with their tiles, the streamed axis with its chunk, and three
-kinds of step: an array is computed elementwise or by a contraction, a running reduction takes in a chunk, a result is stored.
+A kernel runs once for every tile of its grid (and for every part of an axis that is split); its body is a list of steps in
+order; a value may be computed again, then the later one counts.  The steps:
+
+- `Compute`: target = op(args) on tiles.  `con` sums the product of its arguments over `bound` (an argument that lacks a bound
+  axis is repeated along it), `sum` adds, `reduce` folds over `bound`; every other op is one of `theory/ops.py`, number by
+  number.  Two more: `floored` is max(x, FLOOR) (min(x, -FLOOR) where attrs say "min"), `unfloored` takes that back.
+- `Loop`: one pass over an axis in chunks.  A `Running` state begins at its unit and takes in a chunk:
+  target = (target · Π scale + Σ Π moved) joined with the reduction of the body over the chunk.  In the first chunk nothing
+  has moved.  A floored state begins at FLOOR instead of minus infinity, so that a difference to it is always a number:
+  exp(x - state) is 0 where x is -inf, and what scales a state that has seen nothing is 0, never NaN.
+- a store keeps a value as an array of the plan; within a loop it stores the chunk.
+
+Operands: a `Value`, a `Leaf` (an array at index terms, a number, a mask), `Moved` (how far a value has moved since the chunk
+before), and `Seen` (how many indices of a streamed or split axis have been taken in since the pass or the part began).
+Products of sizes and bounds are masked by who prints: a chunk, tile or part ends where its axis ends.
 To add here: a kind of step that every backend can spell.  Never here: the spelling, or a choice that the plan has made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from commute.egraph.forms import Forms, Node
-from commute.egraph.plan import KernelPlan, Plan
-from commute.egraph.streams import Passes
-from commute.theory.axes import Axis
+from commute.lowering.blocks import Condition
+from commute.theory.axes import Axis, Size
 from commute.theory.terms import Term
+
+FLOOR = -(2.0**100)
+"""What floored states begin at: below every score that a float32 can tell apart, with room for a factor before it overflows."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +47,32 @@ class Leaf:
     axes: tuple[Axis, ...]
 
 
-Operand = Value | Leaf
+@dataclass(frozen=True)
+class Moved:
+    """How far a value has moved since the chunk before; 0 in the first chunk of a pass."""
+
+    value: Value
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """Those of the value."""
+        return self.value.axes
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How many indices of an axis have been taken in, this chunk's too, since the pass or the part began."""
+
+    axis: Axis
+    axes: tuple[Axis, ...] = ()
+
+
+Operand = Value | Leaf | Moved | Seen
 
 
 @dataclass(frozen=True)
 class Compute:
-    """target = op(args) on tiles; `con` sums a product over `bound`, `sum` adds, `reduce` folds over one whole axis."""
+    """target = op(args) on tiles; see the head of the file."""
 
     target: Value
     op: str
@@ -48,198 +82,114 @@ class Compute:
 
 
 @dataclass(frozen=True)
-class Shift:
-    """A part of a sum that moves from chunk to chunk: a value, times operands that don't move."""
-
-    value: Value
-    times: tuple[Operand, ...] = ()
-
-
-@dataclass(frozen=True)
 class Running:
-    """A state that takes in a chunk: target = correction(target) + reduction of the body over the chunk.
-
-    `kind` is sum, max, min or prod; `args` the factors of the body.  Where the body depends on other states, `scales` lists the
-    shifts under an exponential (the state is multiplied by exp of how far they moved), and `shifts` gives for the factors
-    that move by a shift what moves (the state is re-centred with its lower moments, kept in `moments`).
-    """
+    """A state that takes in a chunk; `kind` is sum, max, min or prod, `args` are the factors of the body."""
 
     target: Value
     kind: str
     args: tuple[Operand, ...]
     bound: tuple[Axis, ...]
-    scales: tuple[Shift, ...] = ()
-    shifts: tuple[tuple[int, tuple[Shift, ...]], ...] = ()
+    scale: tuple[Operand, ...] = ()
+    moved: tuple[tuple[Operand, ...], ...] = ()
+    floored: bool = False
+
+
+Step = Compute | Running
 
 
 @dataclass(frozen=True)
 class Loop:
-    """One pass over the streamed axis."""
+    """One pass over an axis in chunks; a chunk on which `skip` holds throughout leaves every state as it is."""
 
     axis: Axis
     chunk: int
-    steps: tuple[Compute | Running, ...]
+    steps: tuple[Step, ...]
     stores: tuple[tuple[Value, str], ...] = ()
+    skip: Condition | None = None
+
+    @property
+    def watched(self) -> tuple[Value, ...]:
+        """The values whose movement is asked for."""
+        operands = (o for s in self.steps for o in operands_of(s))
+        return tuple(dict.fromkeys(o.value for o in operands if isinstance(o, Moved)))
+
+
+@dataclass(frozen=True)
+class Split:
+    """An axis that is parted: `part` numbers the parts, each has `length` indices (the last perhaps fewer)."""
+
+    axis: Axis
+    part: Axis
+    length: int
+
+
+@dataclass(frozen=True)
+class Array:
+    """A stored array: its name and axes."""
+
+    name: str
+    axes: tuple[Axis, ...]
 
 
 @dataclass(frozen=True)
 class TileKernel:
-    """One kernel: grid, then steps and loops in order, then what it stores (value -> name of the array)."""
+    """One kernel: the tiles of its grid, its body in order, then what it stores, for each part of a split axis.
+
+    `reads` and `writes` name its arrays, `full` the sizes that the plan was made for.
+    """
 
     name: str
     grid: Mapping[Axis, int]
     body: tuple[Compute | Loop, ...]
     stores: tuple[tuple[Value, str], ...]
-    split: tuple[Axis, int] | None
-    plan: KernelPlan
+    reads: tuple[str, ...]
+    writes: tuple[Array, ...]
+    split: Split | None = None
 
     @property
-    def stream(self) -> tuple[Axis, int] | None:
-        """The streamed axis and its chunk."""
-        return self.plan.stream
+    def steps(self) -> Iterator[Step]:
+        """All steps, those of loops too."""
+        for step in self.body:
+            yield from step.steps if isinstance(step, Loop) else (step,)
 
     def __str__(self) -> str:
         return as_text(self)
 
 
-def tile_program(plan: Plan, forms: Forms) -> tuple[TileKernel, ...]:
-    """The kernels of a plan as tile programs, in the order in which they run."""
-    return tuple(_Builder(forms, k, f"{plan.name}_{i}").build() for i, k in enumerate(plan.kernels))
+@dataclass(frozen=True)
+class TileProgram:
+    """The kernels in the order in which they run, and which array each block of the results is."""
+
+    name: str
+    kernels: tuple[TileKernel, ...]
+    results: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.kernels))
 
 
-class _Builder:
-    """Builds one kernel."""
+def operands_of(step: Step) -> Iterator[Operand]:
+    """Everything that a step reads, but for its own state."""
+    yield from step.args
+    if isinstance(step, Running):
+        yield from step.scale
+        for product in step.moved:
+            yield from product
 
-    def __init__(self, forms: Forms, plan: KernelPlan, name: str):
-        self.forms, self.plan, self.name = forms, plan, name
-        self.region = plan.kernel.region
-        self.node: Mapping[int, Node] = self.region.node
-        self.names = {c: m.name for c, m in zip(self.region.outputs, plan.makes, strict=True)}
-        self.arrays = plan.arrays
-        self.values: dict[int, Value] = {}
 
-    def build(self) -> TileKernel:
-        passes = self.plan.kernel.passes
-        body: list[Compute | Loop] = []
-        if passes is None:
-            body += [self.compute(c) for c in self.region.inner]
-        else:
-            body += [self.compute(c) for c in passes.before]
-            for p in sorted(passes.loop):
-                body.append(self.loop(passes, p))
-                body += [self.compute(c) for c in passes.after.get(p, [])]
-        stores = [c for c in self.region.outputs if passes is None or passes.axis not in self.forms.free[c]]
-        kept = tuple((self.value(c), self.names[c]) for c in stores)
-        return TileKernel(self.name, self.plan.grid, tuple(body), kept, self.plan.split, self.plan)
-
-    # --- operands ----------------------------------------------------------------------------------------------------
-
-    def value(self, c: int) -> Value:
-        """The value of a class that this kernel computes."""
-        if c not in self.values:
-            axes = tuple(sorted(self.forms.free[c], key=lambda a: a.key))
-            self.values[c] = Value(f"v{len(self.values)}", axes)
-        return self.values[c]
-
-    def operand(self, c: int) -> Operand:
-        """A value of this kernel, or something that is read."""
-        if c in self.region.inner:
-            return self.value(c)
-        term = self.arrays.get(c, self.forms.term[c])
-        return Leaf(term, tuple(sorted(self.forms.free[c], key=lambda a: a.key)))
-
-    def compute(self, c: int) -> Compute:
-        """A class on a tile."""
-        node = self.node[c]
-        bound = tuple(sorted(node.bound, key=lambda a: a.key))
-        return Compute(self.value(c), node.op, tuple(map(self.operand, node.args)), bound, node.attrs)
-
-    # --- loops -------------------------------------------------------------------------------------------------------
-
-    def _carries(self, c: int, passes: Passes) -> bool:
-        return passes.axis in self.forms.free[c]
-
-    def _moving(self, passes: Passes, p: int) -> list[int]:
-        """What doesn't carry the axis but moves within pass p, for something in the pass reads it."""
-        inner = set(self.region.inner)
-        late = {c for q, ops in passes.after.items() if q >= p for c in ops}
-        states = {c for c in passes.loop[p] if passes.axis in self.node[c].bound}
-        needed: set[int] = set()
-        stack = [a for c in passes.loop[p] for a in self.node[c].args if a in inner and not self._carries(a, passes)]
-        while stack:
-            c = stack.pop()
-            if c in late and c not in needed and c not in states:
-                needed.add(c)
-                stack += [a for a in self.node[c].args if a in inner and not self._carries(a, passes)]
-        return [c for c in self.region.inner if c in needed]
-
-    def loop(self, passes: Passes, p: int) -> Loop:
-        """Pass p: chunks in, states on."""
-        moving = set(self._moving(passes, p)) if any(c in passes.corrected for c in passes.loop[p]) else set()
-        steps: list[Compute | Running] = []
-        for c in self.region.inner:
-            if c in passes.loop[p] and passes.axis in self.node[c].bound:
-                steps.append(self.running(c, passes, moving))
-            elif c in passes.loop[p] or c in moving:
-                steps.append(self.compute(c))
-        written = [c for c in self.region.outputs if self._carries(c, passes) and c in passes.loop[p]]
-        last = p == max(passes.loop)
-        stores = tuple((self.value(c), self.names[c]) for c in written) if last else ()
-        assert self.plan.stream is not None
-        return Loop(passes.axis, self.plan.stream[1], tuple(steps), stores)
-
-    def running(self, c: int, passes: Passes, moving: set[int]) -> Running:
-        """A reduction over the streamed axis, with what corrects it."""
-        node = self.node[c]
-        bound = tuple(sorted(node.bound, key=lambda a: a.key))
-        kind = "sum" if node.op == "con" else node.attrs[0]
-        states = {d for d in passes.loop.get(1, []) if passes.axis in self.node[d].bound} | moving
-        scales: list[Shift] = []
-        shifts: list[tuple[int, tuple[Shift, ...]]] = []
-        if c in passes.corrected:
-            for place, a in enumerate(node.args):
-                found = self._scales(a, states, passes)
-                scales += found
-                if not found and (parts := self._shifts(a, states, passes)):
-                    shifts.append((place, tuple(parts)))
-        return Running(self.value(c), kind, tuple(map(self.operand, node.args)), bound, tuple(scales), tuple(shifts))
-
-    def _scales(self, c: int, states: set[int], passes: Passes) -> list[Shift]:
-        """What moves under the exponentials of a factor."""
-        if c not in self.region.inner or not self._carries(c, passes):
-            return []
-        node = self.node[c]
-        if node.op == "exp":
-            return self._shifts(node.args[0], states, passes)
-        if node.op in ("con", "where"):
-            return [s for a in node.args for s in self._scales(a, states, passes)]
-        return []
-
-    def _shifts(self, c: int, states: set[int], passes: Passes) -> list[Shift]:
-        """The parts of a sum that move."""
-        if c in states:
-            return [Shift(self.value(c))]
-        if c not in self.region.inner:
-            return []
-        node = self.node[c]
-        if node.op in ("sum", "where", "reduce"):
-            return [s for a in node.args for s in self._shifts(a, states, passes)]
-        if node.op == "con" and not node.bound:
-            found: list[Shift] = []
-            for i, a in enumerate(node.args):
-                rest = tuple(self.operand(b) for j, b in enumerate(node.args) if j != i)
-                found += [Shift(s.value, (*s.times, *rest)) for s in self._shifts(a, states, passes)]
-            return found
-        return []
+def part_axis(number: int) -> Axis:
+    """The axis that numbers the parts of the number-th split axis of a program."""
+    return Axis(Size.symbol(f"parts{number}"))
 
 
 def as_text(kernel: TileKernel) -> str:
     """The tile program as text, one step a line."""
-    marks = ", ".join(kernel.plan.labels())
-    lines = [f"kernel {kernel.name}({', '.join(kernel.plan.reads)})  [{marks}]"]
+    marks = [f"{a.name} / {t}" for a, t in kernel.grid.items()]
+    marks += [f"{kernel.split.axis.name} | {kernel.split.length}"] if kernel.split else []
+    lines = [f"kernel {kernel.name}({', '.join(kernel.reads)})  [{', '.join(marks)}]"]
     for step in kernel.body:
         if isinstance(step, Loop):
-            lines.append(f"  for {step.axis.name} in chunks of {step.chunk}:")
+            lines.append(f"  for {step.axis.name} in chunks of {step.chunk}{f', skip {step.skip}' if step.skip else ''}:")
             lines += [f"    {_line(s)}" for s in step.steps]
             lines += [f"    store {array} <- {value.name}" for value, array in step.stores]
         else:
@@ -248,17 +198,25 @@ def as_text(kernel: TileKernel) -> str:
     return "\n".join(lines)
 
 
-def _line(step: Compute | Running) -> str:
-    args = ", ".join(a.name if isinstance(a, Value) else str(a.term) for a in step.args)
+def operand_text(o: Operand) -> str:
+    """An operand as text."""
+    if isinstance(o, Value):
+        return o.name
+    if isinstance(o, Leaf):
+        return str(o.term)
+    if isinstance(o, Moved):
+        return f"moved({o.value.name})"
+    return f"seen({o.axis.name})"
+
+
+def _line(step: Step) -> str:
+    args = ", ".join(map(operand_text, step.args))
     over = f" over {', '.join(a.name for a in step.bound)}" if step.bound else ""
-    axes = ", ".join(a.name for a in step.target.axes)
+    name = f"{step.target.name}[{', '.join(a.name for a in step.target.axes)}]"
     if isinstance(step, Compute):
-        return f"{step.target.name}[{axes}] = {step.op}({args}){over}"
-    notes = [f"scaled by exp({_moved(s)})" for s in step.scales]
-    notes += [f"re-centred by {', '.join(_moved(s) for s in parts)}" for _, parts in step.shifts]
-    return f"{step.target.name}[{axes}] {step.kind}= ({args}){over}" + (f"  # {'; '.join(notes)}" if notes else "")
-
-
-def _moved(shift: Shift) -> str:
-    times = "".join(f"*{o.name if isinstance(o, Value) else o.term}" for o in shift.times)
-    return f"moved {shift.value.name}{times}"
+        marks = "".join(f" {a}" for a in step.attrs if isinstance(a, str))
+        return f"{name} = {step.op}{marks}({args}){over}"
+    state = " * ".join([step.target.name, *map(operand_text, step.scale)])
+    state = " + ".join([state, *(" * ".join(map(operand_text, p)) for p in step.moved)])
+    floor = " from the floor" if step.floored else ""
+    return f"{name} = {state} {step.kind}= ({args}){over}{floor}"

@@ -1,371 +1,281 @@
-"""The Torch backend: a tile program as plain eager Torch, blocked loops that anyone can read and run anywhere.
+"""The Torch backend: a plan as a file of plain eager Torch that stands alone, and that anyone can read and run anywhere.
 
-Arrays of the program keep their axes in one fixed order, so broadcasting needs no permutation; axes that are woven one by one
-are left whole, for eager Torch has no groups.  To add here: the spelling of an operator.  Never here: a choice of the plan.
+The file says what it computes, for which machine and at which cost, checks shapes and dtypes, and runs the kernels in order.
+To add here: what a reader or caller of the file needs.  Never here: how a kernel is written (`to_torch_kernel.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from string import ascii_letters
+import hashlib
+import json
+import keyword
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from commute.egraph.plan import Plan
-from commute.lowering.lifted import Lifted
+from commute.lowering.blocks import strides
+from commute.lowering.lifted import Lifted, Output
 from commute.lowering.registry import Unsupported
-from commute.lowering.tile import Compute, Leaf, Loop, Operand, Running, Shift, TileKernel, Value, tile_program
+from commute.lowering.tile import TileProgram
+from commute.lowering.tile_program import tile_program
+from commute.lowering.to_torch_kernel import KernelPrinter
+from commute.lowering.to_torch_menu import plain_kernels
+from commute.lowering.to_torch_terms import Reader, size_text
 from commute.theory.axes import Axis, Size
-from commute.theory.ops import COMPOSITES
-from commute.theory.terms import BOOL, INT, Term, postorder
+from commute.theory.board import board
+from commute.theory.terms import INT, REAL, Term
+from commute.verify.inputs import ARGUMENT, InputSpec
 
-UNARY = {
-    "exp": "torch.exp", "log": "torch.log", "sqrt": "torch.sqrt", "sin": "torch.sin", "cos": "torch.cos",
-    "tanh": "torch.tanh", "erf": "torch.erf", "recip": "torch.reciprocal", "not": "torch.logical_not",
-    "sigmoid": "torch.sigmoid", "silu": "F.silu", "relu": "torch.relu", "abs": "torch.abs", "gelu": "F.gelu",
-}  # fmt: skip
-BINARY = {
-    "max": "torch.maximum", "min": "torch.minimum", "lt": "torch.lt", "le": "torch.le", "eq": "torch.eq",
-    "and": "torch.logical_and", "or": "torch.logical_or", "floordiv": "torch.floor_divide", "mod": "torch.remainder",
-}  # fmt: skip
-INFIX = {"add": "+", "mul": "*"}
-START = {"sum": "0.0", "max": "-torch.inf", "min": "torch.inf", "prod": "1.0"}
-
-
-class Printer:
-    """Prints one kernel as a Python function of the arrays that it reads."""
-
-    def __init__(self, kernel: TileKernel, shapes: Mapping[str, Sequence[Size]]):
-        self.kernel, self.shapes = kernel, shapes
-        self.lines: list[str] = []
-        self.depth = 1
-        self.local: dict[Axis, tuple[str, str]] = {}
-        self.counted: str | None = None
-        self.letters: dict[Axis, str] = {}
-
-    def source(self) -> str:
-        """The function's source; it returns what the kernel stores."""
-        k = self.kernel
-        self.lines = [f"def {k.name}({', '.join(k.plan.reads)}):"]
-        self._sizes()
-        for name, axes in self._stored():
-            self._say(f"{name} = {self._anyone()}.new_empty(({''.join(self._size(a.size) + ', ' for a in axes)}))")
-        looped = [a for a, t in k.grid.items() if 1 < t < self._hint(a)]
-        for a in looped:
-            start = f"{self._plain(a)}_0"
-            self._say(f"for {start} in range(0, {self._size(a.size)}, {k.grid[a]}):")
-            self.depth += 1
-            end = f"{self._plain(a)}_1"
-            self._say(f"{end} = min({start} + {k.grid[a]}, {self._size(a.size)})")
-            self.local[a] = (start, end)
-        for step in k.body:
-            self._loop(step) if isinstance(step, Loop) else self._compute(step)
-        for value, name in k.stores:
-            self._store(value, name)
-        self.depth = 1
-        names = [name for name, _ in self._stored()]
-        self._say(f"return {', '.join(names)}")
-        return "\n".join(self.lines)
-
-    # --- names and sizes ---------------------------------------------------------------------------------------------
-
-    def _say(self, line: str) -> None:
-        self.lines.append("    " * self.depth + line)
-
-    def _stored(self) -> list[tuple[str, tuple[Axis, ...]]]:
-        inner = [(n, v.axes) for s in self.kernel.body if isinstance(s, Loop) for v, n in s.stores]
-        return [(n, v.axes) for v, n in self.kernel.stores] + inner
-
-    def _anyone(self) -> str:
-        return self.kernel.plan.reads[0]
-
-    def _hint(self, a: Axis) -> int:
-        return int(self.kernel.plan.kernel.full.get(a, 1))
-
-    def _plain(self, a: Axis) -> str:
-        base = "".join(c if c.isalnum() else "_" for c in str(a.size)).strip("_")
-        return f"{'s' if base[:1].isdigit() else ''}{base}{a.copy or ''}"
-
-    def _size(self, size: Size) -> str:
-        return f"({size})" if len(size.terms) > 1 else str(size).replace("^", "**")
-
-    def _sizes(self) -> None:
-        """Read every size symbol off a shape."""
-        known: set[str] = set()
-        for name in self.kernel.plan.reads:
-            for place, size in enumerate(self.shapes[name]):
-                symbol = str(size)
-                if symbol.isidentifier() and symbol not in known:
-                    known.add(symbol)
-                    self._say(f"{symbol} = {name}.shape[{place}]")
-        missing = {s for size in self._all_sizes() for s in size.symbols} - known
-        for symbol in sorted(missing):
-            self._say(self._solved(symbol, known))
-
-    def _solved(self, symbol: str, known: set[str]) -> str:
-        """A symbol that stands only inside a product: divided out."""
-        for name in self.kernel.plan.reads:
-            for place, size in enumerate(self.shapes[name]):
-                if symbol in size.symbols and (rest := size.divided_by(Size.symbol(symbol))) is not None:
-                    if rest.symbols <= known:
-                        return f"{symbol} = {name}.shape[{place}] // ({rest})"
-        raise Unsupported(f"to_torch: the size {symbol} can't be read off the arrays {', '.join(self.kernel.plan.reads)}")
-
-    def _all_sizes(self) -> list[Size]:
-        axes = {a for v in self._values() for a in v.axes} | set(self.kernel.grid)
-        terms = [t for o in self._operands() if isinstance(o, Leaf) for t in postorder(o.term)]
-        return [a.size for a in axes] + [Size.symbol(t.attrs[0]) for t in terms if t.op == "size"]
-
-    def _steps(self) -> list[Compute | Running]:
-        return [s for b in self.kernel.body for s in (b.steps if isinstance(b, Loop) else (b,))]
-
-    def _values(self) -> list[Value]:
-        return [s.target for s in self._steps()]
-
-    def _operands(self) -> list[Operand]:
-        return [a for s in self._steps() for a in s.args]
-
-    # --- operands ----------------------------------------------------------------------------------------------------
-
-    def _operand(self, o: Operand) -> str:
-        return o.name if isinstance(o, Value) else self._leaf(o.term)
-
-    def _fitted(self, o: Operand, axes: Sequence[Axis]) -> str:
-        """An operand with a dimension of size 1 for every axis that it lacks."""
-        text = self._operand(o)
-        if not o.axes or tuple(o.axes) == tuple(axes):
-            return text
-        kept = [":" if a in o.axes else "None" for a in axes]
-        while kept and kept[0] == "None":
-            kept.pop(0)
-        simple = text if text.replace("_", "").isalnum() else f"({text})"
-        return f"{simple}[{', '.join(kept)}]" if "None" in kept else simple
-
-    def _leaf(self, t: Term) -> str:
-        """What is read, with its axes in order of their keys."""
-        if t.op == "input":
-            return self._read(t)
-        axes = sorted(t.free, key=lambda a: a.key)
-        return self._index(t, axes)
-
-    def _read(self, t: Term) -> str:
-        name = t.attrs[0]
-        axes = sorted(t.free, key=lambda a: a.key)
-        plain = [i.attrs[0] for i in t.args if i.op == "axis"]
-        if len(plain) == len(t.args) and len(set(plain)) == len(plain):
-            cut = [self._slice(a) for a in plain]
-            text = name if all(c == ":" for c in cut) else f"{name}[{', '.join(cut)}]"
-            order = [plain.index(a) for a in axes]
-            return text if order == sorted(order) else f"{text}.permute({', '.join(map(str, order))})"
-        return f"{name}[{', '.join(self._index(i, axes) for i in t.args)}]"
-
-    def _slice(self, a: Axis) -> str:
-        return f"{self.local[a][0]}:{self.local[a][1]}" if a in self.local else ":"
-
-    def _index(self, t: Term, axes: Sequence[Axis]) -> str:
-        """A term of indices, numbers and reads as Torch, over all the axes."""
-        if t.op == "axis":
-            a = t.attrs[0]
-            start, end = self.local.get(a, ("0", self._size(a.size)))
-            shape = ", ".join("-1" if b == a else "1" for b in axes)
-            whole = f"torch.arange({start}, {end}, device={self._anyone()}.device)"
-            return whole if len(axes) == 1 else f"{whole}.view({shape})"
-        if t.op == "const":
-            value = t.attrs[0]
-            return str(value.numerator) if value.denominator == 1 else repr(float(value))
-        if t.op == "size":
-            return self.counted if self.counted and Size.symbol(t.attrs[0]) == self._streamed() else t.attrs[0]
-        if t.op == "named":
-            return f"math.{t.attrs[0]}"
-        if t.op == "ninf":
-            return "-torch.inf"
-        if t.op in ("true", "false"):
-            return t.op.title()
-        if t.op == "input":
-            return f"{t.attrs[0]}[{', '.join(self._index(i, axes) for i in t.args)}]"
-        return self._spelled(t.op, [f"({x})" if " " in x else x for x in (self._index(a, axes) for a in t.args)], t)
-
-    def _streamed(self) -> Size | None:
-        return self.kernel.stream[0].size if self.kernel.stream else None
-
-    def _spelled(self, op: str, args: Sequence[str], where: object) -> str:
-        if op in INFIX:
-            return f" {INFIX[op]} ".join(args)
-        if op in UNARY:
-            return f"{UNARY[op]}({', '.join(self._tensors(args[:1]))})"
-        if op in BINARY:
-            return f"{BINARY[op]}({', '.join(self._tensors(args))})"
-        if op == "where":
-            return f"torch.where({', '.join(args)})"
-        if op in COMPOSITES:
-            return _COMPOSED[op](args) if op in _COMPOSED else self._unknown(op)
-        return self._unknown(op)
-
-    def _tensors(self, args: Sequence[str]) -> list[str]:
-        """Numbers as tensors, for functions that take nothing else."""
-        plain = [not any(c.isalpha() for c in a) or a in ("-torch.inf",) or a in self._symbols() for a in args]
-        like = self._anyone()
-        return [
-            f"torch.as_tensor({a}, dtype={like}.dtype, device={like}.device)" if p else a
-            for a, p in zip(args, plain, strict=True)
-        ]
-
-    def _symbols(self) -> set[str]:
-        return {s for shape in self.shapes.values() for size in shape for s in size.symbols} | (
-            {self.counted} if self.counted else set()
-        )
-
-    @staticmethod
-    def _unknown(op: str) -> str:
-        raise Unsupported(f"to_torch: no spelling of {op}")
-
-    # --- steps -------------------------------------------------------------------------------------------------------
-
-    def _compute(self, step: Compute) -> None:
-        self._say(f"{step.target.name} = {self._computed(step)}")
-
-    def _computed(self, step: Compute) -> str:
-        axes = step.target.axes
-        if step.op == "con":
-            return self._contracted(step.args, axes, step.bound)
-        if step.op == "sum":
-            return " + ".join(self._fitted(a, axes) for a in step.args)
-        if step.op == "reduce":
-            return self._reduced(step.attrs[0], step.args[0], step.bound)
-        return self._spelled(step.op, [self._fitted(a, axes) for a in step.args], step)
-
-    def _reduced(self, kind: str, arg: Operand, bound: Sequence[Axis]) -> str:
-        dims = ", ".join(str(arg.axes.index(a)) for a in bound)
-        name = {"max": "amax", "min": "amin", "sum": "sum", "prod": "prod"}[kind]
-        return f"{self._simple(arg)}.{name}({dims if kind == 'prod' or len(bound) == 1 else f'({dims})'})"
-
-    def _simple(self, o: Operand) -> str:
-        text = self._operand(o)
-        return text if isinstance(o, Value) else f"({text})" if " " in text else text
-
-    def _contracted(self, args: Sequence[Operand], axes: Sequence[Axis], bound: Sequence[Axis]) -> str:
-        """A sum over axes of a product: einsum over the arrays, times the numbers."""
-        arrays = [a for a in args if a.axes]
-        numbers = [self._operand(a) for a in args if not a.axes]
-        if not bound:
-            return " * ".join([*(self._fitted(a, axes) for a in arrays), *(f"({n})" if " " in n else n for n in numbers)])
-        if len(arrays) == 1:
-            body = self._reduced("sum", arrays[0], bound)
-        else:
-            letters = {
-                a: ascii_letters[i] for i, a in enumerate(sorted({x for o in arrays for x in o.axes}, key=lambda a: a.key))
-            }
-            spec = ",".join("".join(letters[x] for x in o.axes) for o in arrays)
-            out = "".join(letters[x] for x in axes)
-            body = f"torch.einsum('{spec}->{out}', {', '.join(self._array(a) for a in arrays)})"
-        return " * ".join([body, *(f"({n})" if " " in n else n for n in numbers)])
-
-    def _array(self, o: Operand) -> str:
-        """An operand of einsum: masks become numbers."""
-        text = self._operand(o)
-        return f"({text}).to({self._anyone()}.dtype)" if isinstance(o, Leaf) and o.term.op != "input" else text
-
-    # --- loops -------------------------------------------------------------------------------------------------------
-
-    def _loop(self, loop: Loop) -> None:
-        states = [s for s in loop.steps if isinstance(s, Running)]
-        for s in states:
-            shape = ", ".join(self._extent(a) for a in s.target.axes)
-            self._say(
-                f"{s.target.name} = {self._anyone()}.new_full(({shape}{',' * (len(s.target.axes) == 1)}), {START[s.kind]})"
-            )
-        moving = self._watched(states)
-        for name in moving:
-            self._say(f"{name}_old = None")
-        a = loop.axis
-        start, end = f"{self._plain(a)}_0", f"{self._plain(a)}_1"
-        self._say(f"for {start} in range(0, {self._size(a.size)}, {loop.chunk}):")
-        self.depth += 1
-        self._say(f"{end} = min({start} + {loop.chunk}, {self._size(a.size)})")
-        self.local[a] = (start, end)
-        self.counted = end if moving else None
-        for step in loop.steps:
-            self._running(step) if isinstance(step, Running) else self._compute(step)
-        for name in moving:
-            self._say(f"{name}_old = {name}")
-        for value, name in loop.stores:
-            self._store(value, name)
-        self.counted = None
-        del self.local[a]
-        self.depth -= 1
-
-    def _extent(self, a: Axis) -> str:
-        return f"{self.local[a][1]} - {self.local[a][0]}" if a in self.local else self._size(a.size)
-
-    @staticmethod
-    def _watched(states: Sequence[Running]) -> list[str]:
-        parts = [s for r in states for s in (*r.scales, *(p for _, ps in r.shifts for p in ps))]
-        return list(dict.fromkeys(p.value.name for p in parts))
-
-    def _running(self, step: Running) -> None:
-        name, axes = step.target.name, step.target.axes
-        if step.shifts:
-            raise Unsupported("to_torch: a running reduction that is re-centred")
-        body = (
-            self._contracted(step.args, axes, step.bound)
-            if step.kind == "sum"
-            else self._reduced(step.kind, step.args[0], step.bound)
-        )
-        if step.kind == "sum":
-            for shift in step.scales:
-                old = f"{shift.value.name}_old"
-                self._say(f"if {old} is not None:")
-                self._say(f"    {name} = {name} * {self._correction(shift, axes)}")
-            self._say(f"{name} = {name} + {body}")
-        else:
-            joined = {"max": "torch.maximum", "min": "torch.minimum", "prod": "torch.mul"}[step.kind]
-            self._say(f"{name} = {joined}({name}, {body})")
-
-    def _correction(self, shift: Shift, axes: Sequence[Axis]) -> str:
-        moved = Value(shift.value.name, shift.value.axes)
-        fitted = self._fitted(moved, axes)
-        before = fitted.replace(shift.value.name, f"{shift.value.name}_old", 1)
-        times = "".join(f" * {self._fitted(o, axes)}" for o in shift.times)
-        return f"torch.exp(({fitted} - {before}){times})"
-
-    def _store(self, value: Value, name: str) -> None:
-        cut = ", ".join(self._slice(a) for a in value.axes)
-        self._say(f"{name}[{cut}] = {value.name}" if value.axes else f"{name} = {value.name}")
-
-
-_COMPOSED: dict[str, Callable[[Sequence[str]], str]] = {
-    "softplus": lambda a: f"torch.log1p(torch.exp({a[0]}))",
-    "gelu_tanh": lambda a: f"F.gelu({a[0]}, approximate='tanh')",
-}
-
-
-def torch_source(kernels: Sequence[TileKernel], shapes: Mapping[str, Sequence[Size]], name: str, results: Sequence[str]) -> str:
-    """A Python module with one function a kernel and `name`, which runs them in order and returns the results.
-
-    `shapes` gives the shapes of the inputs, `results` the names of the arrays that are returned.
-    """
-    shapes = dict(shapes)
-    parts = ["import math", "", "import torch", "import torch.nn.functional as F", ""]
-    inputs = list(shapes)
-    calls = []
-    for k in kernels:
-        parts += ["", Printer(k, shapes).source(), ""]
-        made = {m.name: m for m in k.plan.makes}
-        calls.append(f"    {', '.join(made)} = {k.name}({', '.join(k.plan.reads)})")
-        shapes |= {n: [a.size for a in m.axes] for n, m in made.items()}
-    parts += ["", f"def {name}({', '.join(inputs)}):", *calls, f"    return {', '.join(results)}"]
-    return "\n".join(parts) + "\n"
+RESERVED = {"math", "torch", "F", "FLOOR", "part", "dtype"}
 
 
 def torch_module(plan: Plan, lifted: Lifted) -> str:
-    """The plan of a lifted program as a Python module with a function of the program's name."""
+    """The plan of a lifted program as a Python module with a function of the program's name.
+
+    Raises Unsupported where Torch has no spelling of something, or an input isn't a tensor argument.
+    """
     assert plan.forms is not None
-    kernels = tile_program(plan, plan.forms)
-    names = [f"out{i}" for i in range(len(plan.terms))] if len(plan.terms) > 1 else ["out"]
-    results = []
-    for name, axes in zip(names, plan.axes, strict=True):
-        key = sorted(axes, key=lambda a: a.key)
-        order = [key.index(a) for a in axes]
-        results.append(name if order == sorted(order) else f"{name}.permute({', '.join(map(str, order))})")
-    return torch_source(kernels, {i.name: i.shape for i in lifted.inputs}, plan.name, results)
+    program = tile_program(plan, plan.forms, plain_kernels(plan))
+    hints = {a: n for k in plan.kernels for a, n in k.kernel.full.items()}
+    return Module(plan, lifted, program, hints).source()
 
 
-__all__ = ["BOOL", "INT", "Printer", "torch_module", "torch_source"]
+@dataclass
+class Module:
+    """One file."""
+
+    plan: Plan
+    lifted: Lifted
+    program: TileProgram
+    hints: Mapping[Axis, int]
+
+    def __post_init__(self) -> None:
+        self.specs = self.lifted.inputs
+        for spec in self.specs:
+            if spec.passing != ARGUMENT:
+                raise Unsupported(f"to_torch: {spec.name} is not a tensor argument")
+            if not spec.name.isidentifier() or keyword.iskeyword(spec.name) or spec.name in RESERVED:
+                raise Unsupported(f"to_torch: an argument called {spec.name}")
+        names = {s.name for s in self.specs} | {a.name for k in self.program.kernels for a in k.writes} | RESERVED
+        self.renamed = {s: f"{s}_size" for s in self.lifted.symbols if s in names or keyword.iskeyword(s)}
+
+    def source(self) -> str:
+        """All of it."""
+        kernels = [KernelPrinter(k, self.hints, self.renamed) for k in self.program.kernels]
+        bodies = [k.source() for k in kernels]
+        needs = "\n".join(bodies)
+        imports = [*(["import math", ""] if "math." in needs else []), "import torch"]
+        imports += ["import torch.nn.functional as F"] if "F." in needs else []
+        floor = ["", "FLOOR = -(2.0**100)  # where running maxima begin: finite, so that differences are numbers"]
+        parts = [f'"""{self.head()}"""', "", *imports, *(floor if "FLOOR" in needs else [])]
+        for body in bodies:
+            parts += ["", "", body]
+        parts += ["", "", self.entry(kernels)]
+        return "\n".join(parts) + "\n"
+
+    # --- the head ----------------------------------------------------------------------------------------------------
+
+    def head(self) -> str:
+        """What the file computes, for which machine, at which cost, on what evidence, and how to call it."""
+        plan = self.plan
+        lines = [f"{plan.name}: written by commute from a plan; one function a kernel.", ""]
+        for name, term, axes in zip(self.result_names(), plan.terms, plan.axes, strict=True):
+            lines.append(f"{name}[{', '.join(a.name for a in axes)}] = {board(term)}")
+        sizes = ", ".join(f"{s} = {n}" for s, n in plan.sizes.items())
+        cost = plan.cost
+        lines += [
+            "",
+            f"Machine: {plan.machine}, {plan.dtype}; tiles chosen for {sizes}.",
+            f"Cost by the model: {cost['seconds'] * 1e6:.4g} us, {cost['traffic']:.4g} values moved, "
+            f"{cost['memory']:.4g} values held, {len(plan.kernels)} kernel{'s' * (len(plan.kernels) != 1)}.",
+            f"Equal to the program as written: {plan.verdict}{self.digest()}.",
+            f"Call: {plan.name}({', '.join(s.name for s in self.specs)}) with "
+            + ", ".join(f"{s.name}[{', '.join(map(str, s.shape))}]" for s in self.specs)
+            + ", every size at least 1.",
+        ]
+        return "\n".join(lines).replace("\\", "\\\\").replace('"""', "'''") + "\n"
+
+    def digest(self) -> str:
+        """The certificate's digest."""
+        if self.plan.certificate is None:
+            return ""
+        text = json.dumps(self.plan.certificate, sort_keys=True, separators=(",", ":"))
+        return f", certificate sha256 {hashlib.sha256(text.encode()).hexdigest()}"
+
+    def result_names(self) -> list[str]:
+        """The names of the results' blocks."""
+        return [f"out{i}" for i in range(len(self.plan.terms))] if len(self.plan.terms) > 1 else ["out"]
+
+    # --- the entry ---------------------------------------------------------------------------------------------------
+
+    def entry(self, kernels: Sequence[KernelPrinter]) -> str:
+        """The function that a user calls: checks, kernels, results."""
+        lines = [f"def {self.plan.name}({', '.join(s.name for s in self.specs)}):"]
+        lines += [f'    """{self.plan.name} of tensors: {", ".join(s.name for s in self.specs)}; see the head of the file."""']
+        lines += [f"    {line}" for line in (*self.checks(), *self.reading())]
+        for k in kernels:
+            arguments = [*k.kernel.reads, *(self.renamed.get(s, s) for s in k.sizes())]
+            lines.append(f"    {', '.join(a.name for a in k.kernel.writes)} = {k.kernel.name}({', '.join(arguments)})")
+        lines += [f"    {line}" for line in self.results()]
+        return "\n".join(lines)
+
+    def checks(self) -> list[str]:
+        """Ranks, dtypes, devices and shapes; the sizes are read off on the way."""
+        lines = [
+            f"for name_, tensor_, rank_ in ({', '.join(f'({s.name!r}, {s.name}, {len(s.shape)})' for s in self.specs)},):",
+            "    if tensor_.dim() != rank_:",
+            '        raise ValueError(f"{name_} has {tensor_.dim()} dimensions, not {rank_}")',
+        ]
+        real = [s for s in self.specs if s.sort == REAL]
+        if not real:
+            raise Unsupported("to_torch: no argument of real numbers")
+        for s in self.specs:
+            lines += self.dtype_check(s, real[0])
+        known: dict[str, str] = {}
+        for symbol, text in self.solved():
+            lines.append(f"{symbol} = {text}")
+            known[symbol] = text
+        if known:
+            whole = f"min({', '.join(known)})" if len(known) > 1 else next(iter(known))
+            lines += [f"if {whole} < 1:", '    raise ValueError("a size is 0")']
+        for s in self.specs:
+            shape = f"({', '.join(map(self.size, s.shape))}{',' * (len(s.shape) == 1)})"
+            lines += [f"if {s.name}.shape != {shape}:"] + [
+                f'    raise ValueError(f"{s.name} has shape {{tuple({s.name}.shape)}}, not {{{shape}}}")'
+            ]
+        return lines + self.conditions()
+
+    def dtype_check(self, s: InputSpec, first: InputSpec) -> list[str]:
+        """The dtype and device of one argument."""
+        if s is first:
+            return [
+                f"if not {s.name}.is_floating_point():",
+                f'    raise TypeError(f"{s.name} is {{{s.name}.dtype}}, not floating point")',
+            ]
+        wanted = f"{s.name}.dtype != {first.name}.dtype"
+        words = f"{{{first.name}.dtype}}"
+        if s.sort != REAL:
+            wanted = f"{s.name}.dtype not in (torch.int64, torch.int32)" if s.sort == INT else f"{s.name}.dtype != torch.bool"
+            words = "int64 or int32" if s.sort == INT else "bool"
+        return [
+            f"if {wanted} or {s.name}.device != {first.name}.device:",
+            f'    raise TypeError(f"{s.name} is {{{s.name}.dtype}} on {{{s.name}.device}}, not {words} '
+            f'on {{{first.name}.device}}")',
+        ]
+
+    def size(self, size: Size) -> str:
+        """A size as Python."""
+        return size_text(size.put({s: Size.symbol(n) for s, n in self.renamed.items()}))
+
+    def solved(self) -> list[tuple[str, str]]:
+        """Each size symbol and how it is read off a shape."""
+        places = [(s.name, i, n) for s in self.specs for i, n in enumerate(s.shape)]
+        found: dict[str, str] = {}
+        while True:
+            step = next((x for p in places if (x := self._solve(*p, set(found)))), None)
+            if step is None:
+                break
+            found[step[0]] = step[1]
+        if missing := set(self.lifted.symbols) - set(found):
+            raise Unsupported(f"to_torch: the size {min(missing)} can't be read off the shapes")
+        return [(self.renamed.get(s, s), text) for s, text in found.items()]
+
+    def _solve(self, name: str, place: int, size: Size, known: set[str]) -> tuple[str, str] | None:
+        """The one unknown symbol of a dimension: without what is added to it, divided by what multiplies it."""
+        unknown = size.symbols - known
+        if len(unknown) != 1:
+            return None
+        symbol = next(iter(unknown))
+        rest = size.put({symbol: Size(0)})
+        factor = (size - rest).divided_by(Size.symbol(symbol))
+        if factor is None or symbol in factor.symbols:
+            return None
+        text = f"{name}.shape[{place}]" + (f" - {self.size(rest)}" if rest != 0 else "")
+        if factor != 1:
+            text = f"({text}) // {self.size(factor)}" if rest != 0 else f"{text} // {self.size(factor)}"
+        return symbol, text
+
+    def conditions(self) -> list[str]:
+        """Sizes and integers outside the case that was proved."""
+        facts, lines = self.lifted.paths[0].facts, []
+        tests = [f"{self.size(s)} < 0" for s in facts.nonnegative if not s.provably_nonnegative()]
+        tests += [f"{self.size(s)} == 0" for s in facts.nonzero if not s.provably_positive()]
+        tests += [f"{self.size(s)} != 0" for s in facts.zero if s != 0]
+        if tests:
+            lines += [f"if {' or '.join(tests)}:", '    raise ValueError("these sizes are a case of their own")']
+        for s in self.specs:
+            if s.sort == INT and s.bound is not None:
+                lines += [
+                    f"if {s.name}.min() < 0 or {s.name}.max() >= {self.size(s.bound)}:",
+                    f'    raise IndexError(f"{s.name} is not in range({{{self.size(s.bound)}}})")',
+                ]
+        return lines
+
+    def reading(self) -> list[str]:
+        """Half precision is computed in float32."""
+        real = [s.name for s in self.specs if s.sort == REAL]
+        lines = [f"dtype = {real[0]}.dtype", "if dtype in (torch.float16, torch.bfloat16):"]
+        return [*lines, f"    {', '.join(real)} = {', '.join(f'{name}.float()' for name in real)}"]
+
+    # --- results -----------------------------------------------------------------------------------------------------
+
+    def results(self) -> list[str]:
+        """The arrays of the blocks as the tensors that the program returns."""
+        outputs = self.lifted.programs[0].outputs
+        arrays = iter(zip(self.program.results, range(len(self.plan.axes)), strict=True))
+        lines: list[str] = []
+        returned: list[str] = []
+        for number, output in enumerate(outputs):
+            if output.sort != REAL:
+                raise Unsupported(f"to_torch: a result of {output.sort}s")
+            mine = [next(arrays)[0] for _ in output.blocks]
+            text = self.assembled(output, mine[0]) if len(mine) == 1 else None
+            if text is None:
+                text = f"result{number}"
+                lines += self.scattered(output, mine, text)
+            returned.append(f"{text}.to(dtype)")
+        return [*lines, f"return {', '.join(returned)}"]
+
+    def assembled(self, output: Output, name: str) -> str | None:
+        """A result of one block by turning and joining its axes, or None where its places aren't so."""
+        block = output.blocks[0]
+        key = sorted(block.axes, key=lambda a: a.key)
+        order: list[Axis] = []
+        joined = False
+        for place in block.place:
+            axes = _radix(place)
+            if axes is None:
+                return None
+            order += axes
+            joined |= len(axes) != 1
+        if sorted(order, key=lambda a: a.key) != key:
+            return None
+        turned = [key.index(a) for a in order]
+        text = name if turned == sorted(turned) else f"{name}.permute({', '.join(map(str, turned))})"
+        return f"{text}.reshape({', '.join(self.size(n) for n in output.shape)})" if joined else text
+
+    def scattered(self, output: Output, names: Sequence[str], result: str) -> list[str]:
+        """A result of several blocks, each put into its place."""
+        shape = ", ".join(self.size(n) for n in output.shape)
+        lines = [f"{result} = {names[0]}.new_empty(({shape}{',' * (len(output.shape) == 1)}))"]
+        for block, name in zip(output.blocks, names, strict=True):
+            key = sorted(block.axes, key=lambda a: a.key)
+            reader = Reader(lambda name=name: name, self.renamed)
+            lines.append(f"{result}[{', '.join(reader.term(p, key) for p in block.place)}] = {name}")
+        return lines
+
+
+def _radix(place: Term) -> list[Axis] | None:
+    """The axes of an index, the slowest first, if it counts through them without a gap."""
+    slopes = strides(place)
+    if slopes is None:
+        return None
+    left, order, expected = dict(slopes), [], Size(1)
+    while left:
+        a = next((a for a in left if left[a] == expected), None)
+        if a is None:
+            return None
+        order.insert(0, a)
+        expected = expected * a.size
+        del left[a]
+    return order
