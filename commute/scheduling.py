@@ -6,7 +6,7 @@ corrections too.  To add here: a schedule that has a form as a term.  Never here
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -16,9 +16,10 @@ from commute.egraph.folding import Prefix
 from commute.egraph.forms import Forms
 from commute.egraph.kernels import Kernel
 from commute.egraph.running import Families, NotAFold, Running
-from commute.egraph.streams import Passes
+from commute.egraph.streams import Passes, Scheduler
 from commute.proof import Goal, Proof
-from commute.streaming import prove_cases_of, stream_proofs
+from commute.skipping import skip_proofs
+from commute.streaming import passes_of, prove_cases_of
 from commute.theory.axes import Axis, Size
 from commute.theory.resizing import Resizing
 from commute.theory.terms import Term, postorder
@@ -104,7 +105,7 @@ def _proved(
 ) -> Proof:
     """A proof for each choice of axes that have one index, the others having at least two."""
     cases: list[tuple[str, list[Goal]]] = []
-    families: dict[tuple, Mapping[str, Prefix]] = {}
+    families: Families = {}
     symbols = sorted({s for a in open_sizes for s in a.size.symbols})
     for count in range(len(symbols) + 1):
         for ones in combinations(symbols, count):
@@ -132,6 +133,27 @@ def _resizing(symbols: Sequence[str], ones: Sequence[str], goals: Sequence[Goal]
             fresh += "_"
         sizes[s] = Size(1) if s in ones else Size.symbol(fresh) + 1
     return Resizing(sizes, used)
+
+
+def stream_proofs(forms: Forms, kernel: Kernel) -> list[Evidence]:
+    """What the streams of a kernel rest on: its corrections along the streamed axis, its merges along the parted one, and the
+    blocks that are skipped."""
+    evidence: list[Evidence] = []
+    region = kernel.region
+    axes = {} if kernel.passes is None else {kernel.passes.axis: kernel.passes}
+    if kernel.split is not None and kernel.parts > 1 and kernel.split not in axes:
+        axes[kernel.split] = Scheduler(forms, region.node, region.inner, region.outputs, kernel.split).schedule()
+    for axis, passes in axes.items():
+        try:
+            gone = passes_of(forms, kernel, passes)
+            for each in gone:
+                unit = each.unit()
+                evidence += [*each.corrections(), *([unit] if unit else [])]
+                evidence += [each.merge()] if axis == kernel.split and kernel.parts > 1 else []
+            evidence += skip_proofs(gone) if passes is kernel.passes else []
+        except (NotSeparable, NotAFold) as error:
+            evidence.append(Evidence("correction", axis.name, "", "", "UNKNOWN", f"no correction was found: {error}"))
+    return evidence
 
 
 def refused(forms: Forms, kernels: Sequence[Kernel]) -> tuple[tuple[Evidence, ...], str]:

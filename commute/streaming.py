@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from commute.egraph.corrections import NotSeparable, later
+from commute.egraph.corrections import later
 from commute.egraph.cost import Region
 from commute.egraph.evidence import Evidence
 from commute.egraph.forms import Forms
 from commute.egraph.kernels import Kernel
-from commute.egraph.running import Families, NotAFold, Running
-from commute.egraph.streams import Passes, Scheduler
+from commute.egraph.running import Families, Running
+from commute.egraph.streams import Passes
 from commute.proof import Goal, Proof, prove_cases
 from commute.theory.axes import Axis
 from commute.theory.board import board
@@ -86,6 +86,10 @@ class PassProofs:
                 values[spoken] = self._read(f"r{number}.{c}", self.forms.free[c])
         return values
 
+    def body(self, place: int) -> Term:
+        """What a state reduces, at fresh running values."""
+        return put_states(self.running.states[place].body, self._running(place, 0, 0))
+
     def _wholes(self, place: int, number: int) -> dict[int, Term]:
         """The states that `place` is moved by, over the whole axis, at fresh running values."""
         values = self._running(place, number, number)
@@ -123,9 +127,8 @@ class PassProofs:
     def signs(self) -> dict[str, int]:
         """What is known of a state over any indices at all, as the inputs that stand for it."""
         given: dict[str, int] = {}
-        for i, own in enumerate(self.running.states):
-            body = put_states(own.body, self._running(i, 0, 0))
-            facts = Facts()
+        for i in range(len(self.running.states)):
+            body, facts = self.body(i), Facts()
             for predicate in ("positive", "nonnegative"):
                 if facts.holds(predicate, body):
                     given |= {f"{letter}.{i}": MASKS[predicate] for letter in "abc"}
@@ -211,22 +214,3 @@ def _leaf(forms: Forms, region: Region, c: int) -> Term:
         return forms.term[c]
     axes = sorted(forms.free[c], key=lambda a: a.key)
     return read(f"t.{c}", [index(a) for a in axes], [a.size for a in axes])
-
-
-def stream_proofs(forms: Forms, kernel: Kernel) -> list[Evidence]:
-    """What the streams of a kernel rest on: its corrections along the streamed axis, its merges along the parted one."""
-    evidence: list[Evidence] = []
-    region = kernel.region
-    axes = {} if kernel.passes is None else {kernel.passes.axis: kernel.passes}
-    if kernel.split is not None and kernel.parts > 1 and kernel.split not in axes:
-        axes[kernel.split] = Scheduler(forms, region.node, region.inner, region.outputs, kernel.split).schedule()
-    for axis, passes in axes.items():
-        try:
-            for each in passes_of(forms, kernel, passes):
-                evidence += each.corrections()
-                evidence += [u for u in (each.unit(),) if u is not None]
-                if axis == kernel.split and kernel.parts > 1:
-                    evidence.append(each.merge())
-        except (NotSeparable, NotAFold) as error:
-            evidence.append(Evidence("correction", axis.name, "", "", "UNKNOWN", f"no correction was found: {error}"))
-    return evidence

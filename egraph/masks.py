@@ -6,13 +6,13 @@ To add here: a way to see that a body vanishes.  Never here: costs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from commute.egraph.forms import Forms, Node
 from commute.theory.axes import Axis
-from commute.theory.terms import NINF, ONE, ZERO, Term
+from commute.theory.terms import NINF, ONE, ZERO, Term, postorder
 
 SAMPLES = 96
 """So many indices of each axis are looked at to measure the share of a mask."""
@@ -24,6 +24,12 @@ def empty_where(forms: Forms, node: Mapping[int, Node], reduction: int) -> list[
     if own.op == "con":
         return [t for a in own.args for t in _is(ZERO, forms, node, a)]
     return _is(NINF, forms, node, own.args[0]) if own.attrs[0] == "max" else []
+
+
+def common_empty(forms: Forms, node: Mapping[int, Node], reductions: Sequence[int]) -> list[Term]:
+    """Conditions under each of which the bodies of all the reductions are their units."""
+    empty = [empty_where(forms, node, c) for c in reductions]
+    return [t for t in (empty[0] if empty else []) if all(t in e for e in empty)]
 
 
 def _is(value: Term, forms: Forms, node: Mapping[int, Node], c: int) -> list[Term]:
@@ -59,17 +65,39 @@ def share_left(conditions: list[Term], full: Mapping[Axis, int], tile: Mapping[A
         ends = [_ends(full[a], tile.get(a, 1)) for a in axes]
         firsts = np.meshgrid(*[e[0] for e in ends], indexing="ij")
         lasts = np.meshgrid(*[e[1] for e in ends], indexing="ij")
-        # A mask that is monotone in each index holds on a block if it holds at all corners.
-        full_block: np.ndarray | None = None
-        for corner in range(2 ** len(axes)):
-            at = {a: (lasts if corner >> i & 1 else firsts)[i] for i, a in enumerate(axes)}
-            value = _truth(condition, at, full)
-            if value is None:
-                return share
-            full_block = value if full_block is None else full_block & value
-        if full_block is not None:
-            share = min(share, 1.0 - float(np.mean(full_block)))
+        held = [_throughout(case, axes, firsts, lasts, full) for case in cases_of(condition)]
+        empty = [h for h in held if h is not None]
+        if empty:
+            share = min(share, 1.0 - float(np.mean(np.logical_or.reduce(empty))))
     return share
+
+
+def _throughout(
+    case: Term, axes: list[Axis], firsts: Sequence[np.ndarray], lasts: Sequence[np.ndarray], full: Mapping[Axis, int]
+) -> np.ndarray | None:
+    """On which blocks a condition that is monotone in each index holds: at all corners; None if that is unknown."""
+    whole: np.ndarray | None = None
+    for corner in range(2 ** len(axes)):
+        at = {a: (lasts if corner >> i & 1 else firsts)[i] for i, a in enumerate(axes)}
+        value = _truth(case, at, full)
+        if value is None:
+            return None
+        whole = value if whole is None else whole & value
+    return whole
+
+
+def cases_of(condition: Term, negated: bool = False) -> list[Term]:
+    """Conditions of which each alone suffices, and holds on a block where it holds at the corners; not(a = b) does not."""
+    if condition.op == "not":
+        return cases_of(condition.args[0], not negated)
+    if condition.op in ("and", "or"):
+        left, right = (cases_of(a, negated) for a in condition.args)
+        if (condition.op == "or") != negated:
+            return [*left, *right]
+        return [Term("and", (a, b)) for a in left for b in right]
+    if condition.op in ("lt", "le") and not any(t.op == "mod" for t in postorder(condition)):
+        return [Term("not", (condition,)) if negated else condition]
+    return []
 
 
 def _ends(size: int, tile: int) -> tuple[np.ndarray, np.ndarray]:

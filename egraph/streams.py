@@ -86,12 +86,18 @@ class Scheduler:
             later = self.stage[a] if a in self.stage else self.ready.get(a, 0) + 1
             if later > stage:
                 stage = later
-                self.result.blocks[c] = a if a not in self.stage else self.result.blocks.get(a, a)
+                self.result.blocks[c] = self.result.blocks.get(a, a) if a in self.stage else self._made_by(a)
         if self.axis in node.bound:
             stage = self._earlier(c, node, stage)
             self.ready[c] = stage
         else:
             self.stage[c] = stage
+
+    def _made_by(self, c: int) -> int:
+        """The reduction over the axis that a class without it waits for last."""
+        while self.axis not in self.node[c].bound:
+            c = next(a for a in self.node[c].args if a in self.member and self.ready.get(a, 0) == self.ready[c])
+        return c
 
     def _earlier(self, c: int, node: Node, stage: int) -> int:
         """The first pass in which a reduction can run, with a correction where one is needed."""
