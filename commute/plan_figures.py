@@ -137,12 +137,13 @@ class KernelFigures:
 
     def traffic(self) -> list[Product]:
         """The terms of H; partial states that a second kernel merges are one term."""
-        terms = [self._leaf(c) for c in self.kernel.region.leaves if self._reads(c)]
+        terms = [self._leaf(c) for c in self.kernel.region.leaves if self.is_read(c)]
         terms += [self.writes(i) for i in range(len(self.plan.makes))]
         rest = self.kernel.traffic - sum(t.value for t in terms)
         return terms if rest < 1e-6 * self.kernel.traffic else [*terms, Product(rest)]
 
-    def _reads(self, c: int) -> bool:
+    def is_read(self, c: int) -> bool:
+        """Whether a class is read from an array; numbers and index arithmetic are not."""
         return any(t.op == "input" for t in postorder(self.terms[c]))
 
     # --- M

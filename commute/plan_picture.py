@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from commute.egraph.plan import KernelPlan, Plan
-from commute.plan_figures import KernelFigures, Product, size_name, summed
+from commute.plan_figures import KernelFigures, Product, summed
 from commute.plan_words import amount
 from commute.theory.annotating import Notes, Row
 from commute.theory.canvas import Drawing
@@ -17,7 +17,7 @@ from commute.theory.layout import Layout, layout_of
 from commute.theory.levels import levelled
 from commute.theory.machines import DTYPES
 from commute.theory.painting import paint
-from commute.theory.picture import Node, picture_of
+from commute.theory.picture import Node, picture_of, wire_name
 from commute.theory.recognise import signature
 
 
@@ -126,5 +126,5 @@ def _brackets(figures: KernelFigures, layout: Layout, places: Mapping[int, int])
         columns = [*(at[c] for c in ops if c in at), *loads]
         if columns:
             which = "" if len(kernel.passes.loop) == 1 else f", pass {p}"
-            found.append((min(columns), max(columns), f"for each {kernel.chunk} of {size_name(kernel.stream)}{which}"))
+            found.append((min(columns), max(columns), f"for each {kernel.chunk} of {wire_name(kernel.stream)}{which}"))
     return tuple(found)

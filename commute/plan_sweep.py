@@ -62,7 +62,8 @@ def lower_bound(figures: KernelFigures, capacity: float) -> float:
     """What a kernel must move: every array once; a product of matrices abc·2/√M (Hong & Kung 1981); two products that share
     two axes n, m, with d^2 <= M, n·m·d²/M (Saha & Ye 2024)."""
     region, full = figures.kernel.region, figures.full
-    once = sum(prod(full[a] for a in figures.forms.free[c]) for c in (*region.leaves, *region.outputs))
+    arrays = (*(c for c in region.leaves if figures.is_read(c)), *region.outputs)
+    once = sum(prod(full[a] for a in figures.forms.free[c]) for c in arrays)
     products = [c for c in region.inner if matmul_sides(figures.forms, region.node[c]) is not None]
     carried = [figures.forms.free[c] for c in (*region.leaves, *region.outputs) if figures.forms.free[c]]
     batch = frozenset.intersection(*carried) if carried else frozenset()
