@@ -20,8 +20,8 @@ from commute.egraph.cases import joined_by_cases
 from commute.egraph.folding import Prefix
 from commute.egraph.journal import Journal
 from commute.egraph.rational import joined
+from commute.leaning import leaned_on
 from commute.theory.facts import Facts
-from commute.theory.polynomial import poly_of
 from commute.theory.step import Step
 from commute.theory.terms import Term, postorder
 from commute.verify.certificate import (
@@ -266,11 +266,12 @@ def _saturated(canon: Canon, goals: list[Goal], facts: Facts, deadline: float, r
 
 def _needed(goals: list[Goal], canon: Canon, facts: Facts, result: Proof) -> list[Step] | None:
     """The steps that the goals need, in the order in which they were found; those that definedness leans on too."""
+    pairs = _leaned_on(goals, canon, facts)
     closure = close(canon.journal.steps)
     if not all(closure.equal(a, b) for a, b in goals):
         result.reasons.append("the steps found don't join the ends")
         return None
-    leaned = [(a, b) for a, b in _leaned_on(goals, canon, facts) if closure.equal(a, b)]
+    leaned = [(a, b) for a, b in pairs if closure.equal(a, b)]
     core: set[int] = set()
     for a, b in goals:
         own = closure.needed(a, b)
@@ -283,19 +284,5 @@ def _needed(goals: list[Goal], canon: Canon, facts: Facts, result: Proof) -> lis
 
 
 def _leaned_on(goals: list[Goal], canon: Canon, facts: Facts) -> list[Goal]:
-    """Pairs whose equality shows that the candidate is defined: its obligations, met by the reference's or by a witness."""
-    pairs: dict[Goal, None] = {}
-    for a, b in goals:
-        mine = _owed(a, facts)
-        for owed in _owed(b, facts):
-            normal = canon.memo.get(owed.term, owed.term)
-            if owed.predicate != "real":
-                pairs |= {(owed.term, x): None for x in (normal, canon.known(owed.predicate, normal)) if x is not None}
-            factors = {a for m in poly_of(normal) for a, _ in m} if normal.op == "mul" else set()
-            for have in mine:
-                mark = canon.memo.get(have.term, have.term)
-                if have.predicate == owed.predicate and (mark is normal or mark in factors):
-                    pairs[have.term, mark] = None
-                    for g in have.guards:
-                        pairs |= {(g[0], h[0]): None for h in owed.guards if canon.memo.get(g[0]) is canon.memo.get(h[0])}
-    return [(x, y) for x, y in pairs if x is not y]
+    """Pairs whose equality shows that the candidate is defined."""
+    return list(dict.fromkeys(pair for a, b in goals for pair in leaned_on(_owed(a, facts), _owed(b, facts), canon)))

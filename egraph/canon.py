@@ -12,6 +12,7 @@ from fractions import Fraction
 from math import gcd, lcm
 from time import monotonic
 
+from commute.egraph.choices import Choices
 from commute.egraph.contents import size_of
 from commute.egraph.extremes import Extremes
 from commute.egraph.folding import Prefix, closed_form
@@ -105,6 +106,7 @@ class Canon:
         self.selecting = Selecting(self)
         self.integers = Integers(self)
         self.masked = Masked(self)
+        self.choices = Choices(self)
 
     def allow(self, seconds: float) -> None:
         """Set the time that is left from now on."""
@@ -195,7 +197,7 @@ class Canon:
         if t.op == "mul":
             return self._mul(t)
         if t.op in ("recip", "exp", "log", "sqrt", "sin", "cos", "tanh", "erf"):
-            return self.functions.normal(t)
+            return self.choices.inside(t) or self.functions.normal(t)
         if t.op in ("max", "min"):
             return self.extremes.normal(t)
         if t.op in ("where", "lt", "le", "eq", "and", "or", "not"):

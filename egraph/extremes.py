@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from commute.egraph.selecting import lead_of
 from commute.theory.ops import add, maximum, minimum, mul, sub
 from commute.theory.polynomial import UNIT, Poly, plus, poly_of, poly_term, product
-from commute.theory.terms import EXT, MINUS_ONE, NINF, ZERO, Term, const
+from commute.theory.terms import EXT, INT, MINUS_ONE, NINF, ZERO, Term, const
 
 if TYPE_CHECKING:
     from commute.egraph.canon import Canon
@@ -79,8 +79,9 @@ class Extremes:
             return norm(mul(scale, self._positive_part(rest)))
         if self.canon.open_clips:
             step = law("indicator_times_itself", {"x": x})
-            result = self.canon.memo[whole] = poly_term(product(poly_of(step.lhs.args[0]), poly_of(x)))
-            return self.journal.computed("ring", step.lhs, result)
+            flag = norm(step.lhs.args[0]) if x.sort == INT else step.lhs.args[0]
+            result = self.canon.memo[whole] = poly_term(product(poly_of(flag), poly_of(x)))
+            return self.journal.computed("ring", mul(flag, x), result)
         result = self._unclipped(x) or whole
         self.canon.memo[whole] = result
         return result

@@ -40,7 +40,7 @@ class Masked:
         first, second = _parts(a), _parts(b)
         if first is None or second is None or (a is NINF and b is NINF):
             return t
-        if b is NINF and a.op != "where":
+        if b is NINF and not (a.op == "where" and a.sort == EXT):
             return self._canonical(t)
         (d, x), (e, y) = first, second
         x, y = (y if a is NINF else x), (x if b is NINF else y)

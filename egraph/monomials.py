@@ -152,6 +152,8 @@ class Products:
                 "indicator_zero_recip": recip(x),
                 "indicators_disjoint": indicator(lt(ZERO, x)),
             }
+        elif c.op == "eq" and all(a.sort == INT for a in c.args):
+            return self._where_zero(atom, plus(poly_of(c.args[0]), poly_of(c.args[1]), -1), powers)
         else:
             return None
         for law, other in others.items():
@@ -176,20 +178,23 @@ class Products:
         if lead == UNIT or not all(powers.get(a, 0) >= e for a, e in lead):
             return None
         c = poly[lead]
-        step = self.journal.law("indicator_of_zero", {"x": atom.args[0].args[0]})
-        before, less = mul(atom, monomial_term(lead)), poly_term({m: -k / c for m, k in poly.items() if m != lead})
+        step = self.journal.law("indicator_of_zero", {"x": poly_term(poly)})
+        if step.lhs.args[0] is not atom:
+            self.journal.computed("index", step.lhs.args[0], atom)
+        zero, before = mul(atom, step.lhs.args[1]), mul(atom, monomial_term(lead))
+        less = poly_term({m: -k / c for m, k in poly.items() if m != lead})
         share = monomial_term(UNIT, 1 / c)
-        self.journal.computed("ring", before, add(mul(share, step.lhs), mul(atom, less)))
+        self.journal.computed("ring", before, add(mul(share, zero), mul(atom, less)))
         after = self.journal.computed("ring", add(mul(share, step.rhs), mul(atom, less)), poly_term(poly_of(mul(atom, less))))
         return times(((atom, 1),), lead), before, after
 
     def _implied(self, powers: dict[Term, int]) -> tuple[Monomial, Term, Term] | None:
         """[c]·[d] of two comparisons of integers, of which one follows from the other or from its contrary."""
-        found = [a for a in powers if is_indicator(a) and a.args[0].op == "lt" and a.args[0].args[0].sort == INT]
+        found = [a for a in powers if is_indicator(a) and a.args[0].op in ("lt", "eq") and a.args[0].args[0].sort == INT]
         for first, second in combinations(found, 2):
             both = land(first.args[0], second.args[0])
             less = simplify(both)
-            if less is not both and less.op in ("lt", "false"):
+            if less is not both and less.op in ("lt", "eq", "false"):
                 step = self.journal.law("indicator_and", {"c": first.args[0], "d": second.args[0]})
                 after = self.journal.computed("index", step.lhs, indicator(less))
                 return times(((first, 1),), ((second, 1),)), step.rhs, self.norm(after)

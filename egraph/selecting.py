@@ -7,6 +7,7 @@ Selections that may be -inf stay as they are until exp or max meets them.  To ad
 from __future__ import annotations
 
 from fractions import Fraction
+from math import gcd, lcm
 from typing import TYPE_CHECKING
 
 from commute.egraph.monomials import is_indicator, subject_of, without
@@ -98,6 +99,9 @@ class Selecting:
             return norm(law(f"indicator_{c.op}", {"c": c.args[0], "d": c.args[1]}).rhs)
         if c.op == "not":
             return norm(law("indicator_not", {"c": c.args[0]}).rhs)
+        split = self.canon.choices.compared(t) if c.op in ("lt", "le", "eq") else None
+        if split is not None:
+            return split
         if c.op == "lt" and all(a.sort == INT for a in c.args):
             return self._oriented(t)
         if c.op not in ("lt", "le", "eq") or all(a.sort == INT for a in c.args) or EXT in (c.args[0].sort, c.args[1].sort):
@@ -120,7 +124,8 @@ class Selecting:
         other = simplify(lt(y, add(x, ONE)))
         self.journal.computed("index", t.args[0], lnot(other))
         step = self.journal.law("indicator_not", {"c": other})
-        self.canon.memo.setdefault(indicator(other), indicator(other))
+        if not self.canon.open_clips:
+            self.canon.memo.setdefault(indicator(other), indicator(other))
         return self.canon.norm(step.rhs)
 
     def _stepped(self, x: Term, y: Term) -> Term | None:
@@ -183,11 +188,14 @@ class Selecting:
         return below, above
 
     def _zero(self, x: Term, y: Term) -> Term:
-        """[x = y] as [P = 0], P with leading coefficient 1 and no factor that is never 0."""
+        """[x = y] as [P = 0], P with whole coefficients, its lead positive, and no factor that is never 0."""
         norm, law = self.canon.norm, self.journal.law
         difference = norm(law("eq_by_difference", {"x": x, "y": y}).rhs.args[0].args[0])
-        poly: Poly = poly_of(difference)
-        lead = poly[max(poly, key=monomial_key)] if poly else 1
+        if difference.op == "const":
+            return norm(indicator(eq(difference, ZERO)))
+        poly = poly_of(difference)
+        lead = Fraction(gcd(*(c.numerator for c in poly.values())), lcm(*(c.denominator for c in poly.values())))
+        lead = lead if lead_of(poly) > 0 else -lead
         if lead != 1:
             rest = poly_term({m: c / lead for m, c in poly.items()})
             self.journal.computed("ring", difference, mul(const(lead), rest))

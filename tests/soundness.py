@@ -31,6 +31,10 @@ from commute.verify.certificate import EVERYWHERE
 TABLE = Path(__file__).parent / "undecided_mutants.tsv"
 TIMEOUT = 3.0
 """Seconds for a verdict on a mutant or a program."""
+PROGRESS = 25
+"""A line on stderr after so many pieces."""
+RENEWED = 12
+"""Pieces that a process works on: it keeps every term that it met, and half an hour of them is gigabytes."""
 
 Pair = tuple[Term, Term]
 
@@ -211,14 +215,17 @@ def _piece(name: str, start: int, number: int, total: int) -> tuple[str, Outcome
 def run(names: list[str], sample: bool, seed: int, factor: float, workers: int) -> dict[str, tuple[Outcome, float]]:
     """Run parts in so many processes; what each found (until Ctrl-C, if need be) and its seconds of CPU."""
     found = {name: (Outcome(), 0.0) for name in names}
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    pieces = list(_pieces(names, sample, seed, factor))
+    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=RENEWED) as pool:
         try:
-            for name, out, seconds in pool.imap_unordered(_starred, _pieces(names, sample, seed, factor)):
+            for done, (name, out, seconds) in enumerate(pool.imap_unordered(_starred, pieces), 1):
                 before, spent = found[name]
                 before.add(out)
                 found[name] = before, spent + seconds
                 for each in out.wrong:
                     print(f"WRONG {name}: {each}", flush=True)
+                if done % PROGRESS == 0:
+                    print(f"{done}/{len(pieces)} pieces, lately of {name}", file=sys.stderr, flush=True)
         except KeyboardInterrupt:
             print("interrupted; what was found until then:")
     return found

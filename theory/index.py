@@ -4,14 +4,15 @@ Index terms are polynomials in axes, sizes, integer reads, and what is left of f
 from the ranges of axes (0 <= i < size) and sizes (>= 1).  `simplify` rewrites only integer and truth values, by:
 (s*a + b) // s -> a + b // s;  b // s -> 0 where 0 <= b < s is provable;  a % s -> a - s*(a // s);
 s*a + b < 0 with |b| < s -> a < 0 or (a = 0 and b < 0);  comparisons that bounds decide -> true, false;  i < j and i < j + s
-with s >= 0 -> i < j;  a = 0 with a >= 0 -> a < 1.
+with s >= 0 -> i < j;  a = 0 with a >= 0 -> a < 1;  2a < 3 -> a < 2;  2a = 3 -> false;
+i = j and i < j -> false;  i = j and i < j + 1 -> i = j.
 Never here: real arithmetic.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
-from math import gcd
+from math import floor, gcd
 
 from commute.theory.axes import Size
 from commute.theory.polynomial import Monomial, Poly, plus, poly_of, poly_term
@@ -191,8 +192,12 @@ def _decided(op: str, difference: Poly) -> bool | None:
 
 def _oriented(op: str, difference: Poly) -> Term:
     """One way of writing a comparison: common factor out, positive parts left, negative parts right."""
-    common = gcd(*(c.numerator for c in difference.values()))
-    difference = {m: c / common for m, c in difference.items()}
+    common = gcd(*(c.numerator for m, c in difference.items() if m)) or 1
+    number = difference.get((), Fraction(0)) / common
+    if op == "eq" and number.denominator > 1:
+        return FALSE
+    difference = {m: c / common for m, c in difference.items() if m}
+    difference = plus(difference, {(): Fraction(floor(number))} if floor(number) else {})
     if op == "eq" and difference[min(difference, key=lambda m: str([(a.digest, e) for a, e in m]))] < 0:
         difference = {m: -c for m, c in difference.items()}
     left = {m: c for m, c in difference.items() if c > 0}
@@ -247,6 +252,10 @@ def _connective(t: Term) -> Term:
 
 def _weighed(t: Term) -> Term:
     """Two comparisons i < j of integers of which one follows from the other, or from its contrary."""
+    for equation, other in (t.args, t.args[::-1]):
+        decided = _where_equal(equation, other)
+        if decided is not None:
+            return (equation if decided else FALSE) if t.op == "and" else other if decided else t
     first, second = (_slack(a) for a in t.args)
     if first is None or second is None:
         return t
@@ -258,6 +267,16 @@ def _weighed(t: Term) -> Term:
     if t.op == "and":
         return FALSE if total and (-total[1]).provably_positive() else t
     return TRUE if total and (total[0] + 1).provably_nonnegative() else t
+
+
+def _where_equal(equation: Term, other: Term) -> bool | None:
+    """Whether a comparison holds where i = j does, where their difference decides it: i < j + 1 does, i < j doesn't."""
+    slack = _slack(other)
+    if slack is None or equation.op != "eq" or any(a.sort != INT for a in equation.args):
+        return None
+    gap = plus(poly_of(equation.args[0]), poly_of(equation.args[1]), -1)
+    rests = [plus(slack, gap, sign) for sign in (1, -1)]
+    return next((rest.get((), 0) >= 0 for rest in rests if set(rest) <= {()}), None)
 
 
 def _slack(condition: Term) -> Poly | None:

@@ -13,8 +13,8 @@ from typing import Any
 
 from commute.theory.axes import Axis, first_free
 from commute.theory.facts import MASKS, Facts
-from commute.theory.ops import COMPOSITES, definition
-from commute.theory.terms import BOOL, ZERO, Term, binds, index, substitute
+from commute.theory.ops import COMPOSITES, definition, indicator, lnot
+from commute.theory.terms import BOOL, ONE, ZERO, Term, binds, index, substitute
 
 _NEEDS = {"recip": "nonzero", "log": "positive", "sqrt": "nonnegative"}
 _TAKES_MINUS_INFINITY = {"add", "max", "min", "where", "exp", "lt", "le", "eq"}
@@ -115,20 +115,38 @@ def implies(known: str, wanted: str) -> bool:
 
 
 def _following(owed: list[Obligation], members: Callable[[Term], list[Term]]) -> list[Obligation]:
-    """The obligations and what follows from them: no factor of a product that isn't 0 is, what is under a root is positive."""
+    """The obligations and what follows: of a choice what is chosen, of a product != 0 its factors, under a root it is > 0."""
     found = dict.fromkeys(owed)
     waiting = list(owed)
     while waiting and len(found) < MOST_FOLLOWING:
         have = waiting.pop()
-        if not implies(have.predicate, "nonzero"):
+        if have.predicate not in MASKS:
             continue
-        for t in [t for t in members(have.term) if t.op in ("mul", "sqrt", "recip")][:8]:
-            for a in t.args:
-                each = replace(have, predicate="positive" if t.op == "sqrt" else "nonzero", term=a)
-                if each not in found:
-                    found[each] = None
-                    waiting.append(each)
+        parts = [part for t in _members(have.term, members, ("where",)) for part in _chosen(have, t)]
+        for t in _members(have.term, members, ("mul", "sqrt", "recip")) if implies(have.predicate, "nonzero") else ():
+            parts += [replace(have, predicate="positive" if t.op == "sqrt" else "nonzero", term=a) for a in t.args]
+        for each in parts:
+            if each not in found:
+                found[each] = None
+                waiting.append(each)
     return list(found)
+
+
+def _members(term: Term, members: Callable[[Term], list[Term]], ops: tuple[str, ...]) -> list[Term]:
+    return [t for t in members(term) if t.op in ops][:8]
+
+
+def _chosen(owed: Obligation, choice: Term) -> list[Obligation]:
+    """What is owed of a choice where(c, a, b): of a where c holds, of b where it doesn't."""
+    c, *arms = choice.args
+    about = c.free.union(*(g.free for g, _ in owed.guards))
+    cases = ((arm, owed.guards | {(c, place == 0)}) for place, arm in enumerate(arms))
+    return [replace(owed, term=arm, guards=guards, bound=owed.bound & (arm.free | about)) for arm, guards in cases]
+
+
+def _mark(guard: Guard) -> Term:
+    """1 where the guard holds, else 0."""
+    return indicator(guard[0] if guard[1] else lnot(guard[0]))
 
 
 def uncovered(
@@ -141,33 +159,48 @@ def uncovered(
 ) -> list[Obligation]:
     """The candidate's obligations that can't be read off any term equal to theirs, and that the reference doesn't owe too.
 
-    A product has the predicate where each of its factors has it, a root isn't 0 where what is under it is positive, and a
-    number is positive where it is neither negative nor 0; `_following` says what the reference's obligations say of parts of
-    their terms.  `everywhere` asks for it at each output element by itself:
+    A product has the predicate where each of its factors has it, a choice where what is chosen has it, a root isn't 0 where
+    what is under it is positive, and a number is positive where it is neither negative nor 0; `_following` says what the
+    reference's obligations say of parts of their terms.  Nothing is owed where one guard says that another doesn't hold.
+    `everywhere` asks for it at each output element by itself:
     the reference must owe the obligation for at least the same values of the bound axes.  Otherwise the reference is taken to
     be defined at all its outputs.
     """
+
+    def alike(g: Guard, h: Guard) -> bool:
+        return (g[1] == h[1] and equal(g[0], h[0])) or equal(_mark(g), _mark(h))
+
+    def never(guards: frozenset[Guard]) -> bool:
+        return any(equal(_mark(g), ZERO) or any(alike((g[0], not g[1]), h) for h in guards) for g in guards)
 
     def covers(have: Obligation, want: Obligation) -> bool:
         if not implies(have.predicate, want.predicate) or not equal(have.term, want.term) or have.within != want.within:
             return False
         if everywhere and not want.bound <= have.bound:
             return False
-        return all(any(g[1] == h[1] and equal(g[0], h[0]) for h in want.guards) for g in have.guards)
+        return all(any(alike(g, h) for h in want.guards) or equal(_mark(g), ONE) for g in have.guards)
 
     def met(want: Obligation, depth: int = 4) -> bool:
+        if (want, depth) not in seen:
+            seen[want, depth] = False
+            seen[want, depth] = plainly(want) or (depth > 0 and any(all(met(o, depth - 1) for o in p) for p in parts(want)))
+        return seen[want, depth]
+
+    def plainly(want: Obligation) -> bool:
         if any(facts.holds(want.predicate, t) for t in members(want.term)):
             return True
-        if any(covers(have, want) for have in owed):
-            return True
-        if not depth or want.predicate not in MASKS:
-            return False
-        about = frozenset().union(*(g.free for g, _ in want.guards))
-        parts = [[replace(want, predicate=p) for p in ("nonnegative", "nonzero")]] if want.predicate == "positive" else []
-        for t in [t for t in members(want.term) if t.op in ("mul", "sqrt")][:8]:
-            wanted = "positive" if t.op == "sqrt" else want.predicate
-            parts.append([replace(want, predicate=wanted, term=f, bound=want.bound & (f.free | about)) for f in t.args])
-        return any(all(met(part, depth - 1) for part in each) for each in parts)
+        return any(covers(have, want) for have in owed) or never(want.guards)
 
+    def parts(want: Obligation) -> list[list[Obligation]]:
+        if want.predicate not in MASKS:
+            return []
+        about = frozenset().union(*(g.free for g, _ in want.guards))
+        found = [[replace(want, predicate=p) for p in ("nonnegative", "nonzero")]] if want.predicate == "positive" else []
+        for t in _members(want.term, members, ("mul", "sqrt")):
+            wanted = "positive" if t.op == "sqrt" else want.predicate
+            found.append([replace(want, predicate=wanted, term=f, bound=want.bound & (f.free | about)) for f in t.args])
+        return found + [_chosen(want, t) for t in _members(want.term, members, ("where",))]
+
+    seen: dict[tuple[Obligation, int], bool] = {}
     owed = _following(reference, members)
     return [want for want in candidate if not met(want)]
