@@ -86,6 +86,7 @@ class Costing:
     ):
         self.forms, self.region, self.full, self.passes, self.share, self.split = forms, region, full, passes, share, split
         self.stream = passes.axis if passes else None
+        self._columns: dict[frozenset[Axis], list[tuple[int, tuple[int, ...]]]] = {}
         self.tail = self._after(split) if split is not None else frozenset()
 
     def figures(self, tiles: Mapping[Axis, np.ndarray], chunk: np.ndarray | None, parts: np.ndarray | float = 1.0) -> Figures:
@@ -179,17 +180,23 @@ class Costing:
         return widest
 
     def widest(self, tiles: Mapping[Axis, int], chunk: int) -> float:
-        """The values of the widest operator alone, operands and result, for whole axes that are not tiled or streamed."""
+        """The values of the widest operator alone, operands and result, without statistics; `tiles` maps every grouped axis."""
         held: dict[Axis, Any] = {a: float(n) for a, n in self.full.items()} | dict(tiles)
         if self.stream is not None:
             held[self.stream] = float(chunk)
+        kept = self._counted([*self.region.leaves, *self.region.inner], tiles)
         return max(
-            float(self.volume(c, held)) + sum(float(self.volume(a, held)) for a in set(self.region.node[c].args))
-            for c in self.region.inner
+            sum(float(self.volume(a, held)) for a in {c, *self.region.node[c].args} if a in kept) for c in self.region.inner
         )
 
     def columns(self, tiles: Collection[Axis]) -> list[tuple[int, tuple[int, ...]]]:
         """Each operation in the order of work, with the values that are held while it runs; `tiles` are the grouped axes."""
+        key = frozenset(tiles)
+        if key not in self._columns:
+            self._columns[key] = self._arranged(key)
+        return self._columns[key]
+
+    def _arranged(self, tiles: Collection[Axis]) -> list[tuple[int, tuple[int, ...]]]:
         segments = self._segments()
         lives = self._lives(segments)
         counted = self._counted(list(lives), tiles)
@@ -200,7 +207,7 @@ class Costing:
 
     def _counted(self, classes: Sequence[int], tiles: Collection[Axis]) -> set[int]:
         """All but the statistics: one number for each position of the grid, beside a wider value, stays in registers."""
-        axes = {c: self.forms.free[c] for c in classes}
+        axes = {c: frozenset(a for a in self.forms.free[c] if self.full[a] > 1) for c in classes}
         inner = [a for c, a in axes.items() if c not in self.region.leaves]
         return {c for c, a in axes.items() if not (a <= frozenset(tiles) and any(a < b for b in inner))}
 

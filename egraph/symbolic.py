@@ -234,3 +234,16 @@ def exponents(optimum: Expr) -> tuple[tuple[Expr, Expr], ...]:
             beta = -sympy.limit(sympy.simplify(MEMORY * sympy.diff(term, MEMORY) / term), MEMORY, sympy.oo)
             found.append((sympy.limit(sympy.simplify(term * MEMORY**beta), MEMORY, sympy.oo), Rational(beta)))
     return tuple(found)
+
+
+def stages_memory(forms: Forms, kernel: Kernel, held: Mapping[str, int], stages: int) -> int:
+    """Values that staged copies of what a kernel reads take: one of what stays, `stages` of what is streamed.
+
+    `held` gives the tile, chunk or size of each axis by its name; results and what lies between stay in registers.
+    """
+    total = 0
+    for c in kernel.region.leaves:
+        if forms.term[c].op == "input":
+            copies = stages if kernel.stream in forms.free[c] else 1
+            total += copies * prod(held[a.name] for a in forms.free[c])
+    return total
