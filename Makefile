@@ -4,7 +4,7 @@ BIN := .venv/bin
 REAL := theory egraph verify lowering kernels commute tests examples benchmarks conftest.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types golden soundness soundness-sample
+.PHONY: help setup demo test lint types golden discoveries soundness soundness-sample
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ types: .venv/.installed ## basedpyright, standard mode
 
 golden: .venv/.installed ## rewrite the committed pictures and printed texts after a wanted change; read the diff
 	@COMMUTE_GOLDEN=write $(BIN)/pytest -q tests -k golden
+
+discoveries: .venv/.installed ## search plans for all 24 rows of the catalogue; writes build/discoveries.json (minutes)
+	@$(BIN)/python -m commute.discovering
 
 soundness: .venv/.installed ## hunt for false verdicts at length: mutants, random terms and programs (under half an hour, two processes)
 	@$(BIN)/python -m tests.soundness

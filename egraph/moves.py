@@ -24,10 +24,10 @@ ATTACH = Move("scale one factor", ("mul_associates",))
 DISTRIBUTE = Move("distribute", ("distribute", "sum_add"))
 FACTOR = Move("factor", ("distribute", "sum_add"))
 SHIFT = Move("shift by the maximum", ("exp_sum", "sum_scale"))
-OPEN = Move("open the definition")
-MASK = Move("a mask is a factor", ("where_mul",))
+OPEN = Move("open the definition", ("definition",))
+MASK = Move("a mask is a factor", ("where_by_indicator", "mul_where"))
 TURN = Move("reciprocal of a product", ("recip_product",))
-UNLOG = Move("exp of a logarithm", ("exp_log", "exp_sum"))
+UNLOG = Move("exp of a logarithm", ("exp_of_log", "exp_sum", "exp_neg"))
 
 MOST_FACTORS = 64
 MOST_TERMS = 6
