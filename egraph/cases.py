@@ -7,6 +7,7 @@ To add here: which comparison to decide first.  Never here: what is known inside
 from __future__ import annotations
 
 from commute.egraph.canon import Canon
+from commute.egraph.cells import joined_by_cells
 from commute.egraph.monomials import is_indicator, subject_of
 from commute.egraph.rational import joined
 from commute.theory.axes import Axis
@@ -24,6 +25,8 @@ def joined_by_cases(canon: Canon, left: Term, right: Term, depth: int = _DEPTH) 
         return True
     inside = _bodies(canon, left, right) if depth else None
     if inside is not None and joined_by_cases(canon, *inside, depth - 1):
+        return True
+    if depth and joined_by_cells(canon, left, right):
         return True
     condition = _condition(left, right) if depth else None
     if condition is None:

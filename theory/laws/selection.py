@@ -379,3 +379,17 @@ def where_of_masked(c: Truth, d: Truth, e: Truth, x: Extended, y: Extended) -> S
 def max_of_masked(c: Truth, d: Truth, x: Extended) -> Sides:
     """The larger of one value under two masks is the value under either."""
     return maximum(where(c, x, NINF), where(d, x, NINF)), where(lor(c, d), x, NINF)
+
+
+@law(near=lambda x, y: (mul(indicator(lt(ZERO, x)), indicator(lt(ZERO, y))), indicator(lt(ZERO, add(x, y)))))
+def positive_sum(x: Real, y: Real) -> Sides:
+    """Where two numbers are positive, their sum is."""
+    both = mul(indicator(lt(ZERO, x)), indicator(lt(ZERO, y)))
+    return both, mul(both, indicator(lt(ZERO, add(x, y))))
+
+
+@law(near=lambda x, y: (mul(indicator(lt(ZERO, x)), indicator(eq(y, ZERO))), indicator(lt(ZERO, add(x, y)))))
+def positive_sum_zero(x: Real, y: Real) -> Sides:
+    """Where one number is positive and another is zero, their sum is positive."""
+    both = mul(indicator(lt(ZERO, x)), indicator(eq(y, ZERO)))
+    return both, mul(both, indicator(lt(ZERO, add(x, y))))
