@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from commute.egraph.plan import Plan as Plan
+    from commute.exploring import RewriteSpace as RewriteSpace
+    from commute.exploring import explore as explore
     from commute.optimizing import optimize as optimize
     from commute.proving import prove as prove
     from commute.rechecking import recheck_file as recheck_file
@@ -26,8 +28,10 @@ _HOME = {
     "Counterexample": "commute.verify.verdict",
     "Diagram": "commute.theory.diagram",
     "Plan": "commute.egraph.plan",
+    "RewriteSpace": "commute.exploring",
     "UsageError": "commute.theory.messages",
     "Verdict": "commute.verify.verdict",
+    "explore": "commute.exploring",
     "law": "commute.theory.law",
     "optimize": "commute.optimizing",
     "prove": "commute.proving",

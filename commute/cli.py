@@ -11,8 +11,8 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +31,7 @@ from commute.options import (
 )
 from commute.theory import messages
 from commute.theory.messages import UsageError
+from commute.working import working
 
 if TYPE_CHECKING:
     from commute.loading import Target
@@ -138,7 +139,7 @@ def prove(
     def work(counted: "Counted" = nullcontext) -> int:
         from commute.loading import load
 
-        with _working(f"comparing {reference} with {candidate}", quiet=as_json):
+        with working(f"comparing {reference} with {candidate}", quiet=as_json):
             first, second = load(reference), load(candidate)
             from commute.proving import prove as prove_equal
 
@@ -213,7 +214,7 @@ def draw(
     check_writable(output)
     from commute.loading import load
 
-    with _working(f"drawing {function}"):
+    with working(f"drawing {function}"):
         target = load(function)
         from commute.drawing import draw_function
 
@@ -246,7 +247,7 @@ def laws(
 
     stand, report = True, ""
     if check:
-        with _working("proving every law", quiet=as_json):
+        with working("proving every law", quiet=as_json):
             stand, report = check_all(write, smtlib)
     if draw is not None:
         print(f"drawn: {draw_all(draw)} laws in {draw}", file=sys.stderr)
@@ -285,6 +286,7 @@ def rules(
 
 
 app.command()(verb(cli_plans.optimize))
+app.command()(verb(cli_plans.explore))
 app.command()(verb(cli_plans.machines))
 
 
@@ -324,22 +326,6 @@ def _keep_certificate(verdict: "Verdict", path: Path) -> None:
 
 def _print_json(answer: dict[str, Any]) -> None:
     print(json.dumps(answer, indent=2, allow_nan=False))
-
-
-@contextmanager
-def _working(what: str, quiet: bool = False) -> Iterator[None]:
-    """Show on a terminal what takes so long, and keep what user code prints out of our own output."""
-    if quiet or not sys.stderr.isatty():
-        with redirect_stdout(sys.stderr):
-            yield
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress, redirect_stdout(sys.stderr):
-        progress.add_task(what, total=None)
-        yield
 
 
 def _fail(code: int, line: str, debug: bool = False) -> int:

@@ -56,18 +56,19 @@ def optimize(
     from commute.lowering.registry import Unsupported
 
     started = monotonic()
-    target = _target(machine, objective, dtype)
+    target = target_of(machine, objective, dtype)
     try:
         with deep_recursion():
             lifted = lift_one(fn)
     except Unsupported as error:
         raise UsageError(messages.one_line(error)) from None
-    given = _all_sizes(lifted, sizes or {})
+    given = all_sizes(lifted, sizes or {})
     with deep_recursion():
-        return Optimizer(fn, lifted, target, given, frozenset(static), started + timeout).plan(progress)
+        return Optimizer(fn, lifted, target, given, _known_static(lifted, static), started + timeout).plan(progress)
 
 
-def _target(machine: str | Machine, objective: str, dtype: str | None) -> Target:
+def target_of(machine: str | Machine, objective: str, dtype: str | None) -> Target:
+    """What a plan is to be for; UsageError names what there isn't."""
     found = at_hand.machine(machine)
     if objective not in OBJECTIVES:
         raise UsageError(messages.unknown_choice("objective", objective, OBJECTIVES))
@@ -77,14 +78,23 @@ def _target(machine: str | Machine, objective: str, dtype: str | None) -> Target
     return Target(found, dtype, objective)
 
 
-def _all_sizes(lifted: Lifted, sizes: Mapping[str, int]) -> dict[str, int]:
+def all_sizes(lifted: Lifted, sizes: Mapping[str, int]) -> dict[str, int]:
     """The size of every symbol; UsageError names one that is missing or unknown."""
     symbols = lifted.symbols
     if missing := [s for s in symbols if s not in sizes]:
         raise UsageError(messages.missing_size(missing[0], symbols))
     if unknown := [s for s in sizes if s not in symbols]:
         raise UsageError(messages.unknown_size(unknown[0], symbols))
+    if wrong := [s for s in symbols if not isinstance(sizes[s], int) or sizes[s] < 1]:
+        raise UsageError(messages.malformed_size(f"{wrong[0]}={sizes[wrong[0]]}"))
     return {s: sizes[s] for s in symbols}
+
+
+def _known_static(lifted: Lifted, static: Sequence[str]) -> frozenset[str]:
+    names = [i.name for i in lifted.inputs]
+    if unknown := [s for s in static if s not in names]:
+        raise UsageError(messages.unknown_choice("argument", unknown[0], names))
+    return frozenset(static)
 
 
 class Optimizer:

@@ -5,7 +5,8 @@ To add here: a line about a plan.  Never here: figures that the plan doesn't hol
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from commute.egraph.plan import KernelPlan, Plan, Rival
 from commute.theory.machines import GIB, KIB, MIB, Machine
@@ -126,6 +127,20 @@ def _explained(plan: Plan) -> list[str]:
 
 def _rival(rival: Rival) -> str:
     return f"{duration(rival.figures['seconds'])}, {rival.kernels} kernels: {rival.reason}"
+
+
+def forms_in_words(answer: Mapping[str, Any]) -> str:
+    """The number of forms, and the cheapest with their costs: with a machine those of the plan, else the estimate."""
+    count = answer["count"]
+    whole = "" if answer["explored"] == "complete" else f" (as far as explored: {answer['explored']})"
+    lines = [f"{'infinitely many' if count == 'infinite' else count} equal forms{whole}"]
+    for row in answer["forms"]:
+        if "seconds" in row:
+            cost = f"{duration(row['seconds'])}  H = {amount(row['traffic'])}  M = {amount(row['memory'])}"
+        else:
+            cost = amount(row["estimate"])
+        lines += [f"  {cost}  {text}" for text in row["form"]]
+    return "\n".join(lines)
 
 
 def machine_page(machines: Iterable[Machine]) -> str:

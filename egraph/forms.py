@@ -109,17 +109,11 @@ class Forms:
         """
         c, given = self.find(c), self._trivial(self.canonical(node))
         if isinstance(given, int):
-            return self._unite(c, given)
+            return self._join(c, self.find(given), self.first[self.find(given)], move, (source, inner))
         node = given
         found = self._known.get(node)
         if found is not None:
-            news = self._unite(c, self.find(found))
-            own, node = self.find(c), self.canonical(node)
-            if news and self.nodes[own].get(node) is GIVEN and self.first[own] != node:
-                self.nodes[own][node] = move
-                if source is not None:
-                    self.history[node] = (source, inner)
-            return news
+            return self._join(c, self.find(found), node, move, (source, inner))
         assert self._free(node) == self.free[c], f"{move.name} unites different axes: {node} in {self.term[c]}"
         self._known[node] = c
         self.nodes[c][node] = move
@@ -128,6 +122,16 @@ class Forms:
         self._used(node)
         self.size += 1
         return True
+
+    def _join(self, c: int, other: int, node: Node, move: Move, way: tuple[Node | None, tuple[int, Node] | None]) -> bool:
+        """Unite class c with another, one of whose nodes a move has led to; remember the way if that node has none."""
+        news = self._unite(c, other)
+        own, node = self.find(c), self.canonical(node)
+        if news and self.first[own] != node and self.history.get(node) is None:
+            self.nodes[own][node] = move
+            if way[0] is not None:
+                self.history[node] = (way[0], way[1])
+        return news
 
     def insert(self, term: Term) -> int:
         """The class of a term, as it is written."""
@@ -203,6 +207,8 @@ class Forms:
             self._known[again] = owner
             self.nodes[owner].setdefault(again, move)
             self._used(again)
+            if node in self.history:
+                self.history.setdefault(again, self.history[node])
             if self.first[owner] == node:
                 self.first[owner] = again
             if other is not None and self.find(other) != owner:

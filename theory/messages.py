@@ -208,6 +208,16 @@ def unknown_operator(place: str, name: str, known: Iterable[str]) -> str:
 # --- plans -----------------------------------------------------------------------------------------------------------
 
 
+def no_machine() -> str:
+    """What kernels cost was asked of a space of forms without a machine."""
+    return "explore: traffic, memory and kernels need a machine; give machine= and sizes="
+
+
+def uncounted() -> str:
+    """The number of forms that pass a test, which only walking all of them would tell."""
+    return "explore: forms that pass a test can be walked, not counted; count before where() and within()"
+
+
 def unknown_choice(what: str, given: str, known: Iterable[str]) -> str:
     """A machine, objective or dtype that there isn't."""
     return f"{what} {given}: no such {what}{nearest(given, known)}"
@@ -231,3 +241,8 @@ def nothing_fits(machine: str, level: str) -> str:
 def machine_field(place: str, field: str, wanted: str, given: object = None) -> str:
     """A figure that a machine's file lacks, or gets wrong."""
     return f"{place}: {field}: {'missing' if given is None else f'not {given}'}; say {wanted}"
+
+
+def malformed_sweep(text: str) -> str:
+    """A sweep that is not LEVEL.FIGURE=FROM..TO, a list, or dtypes."""
+    return f"--sweep {text}: say LEVEL.capacity=64K..1M, LEVEL.bandwidth=1T,2T or dtype=float16,float8"
