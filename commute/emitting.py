@@ -17,7 +17,7 @@ from commute.theory.messages import UsageError
 if TYPE_CHECKING:
     from commute.lowering.lifted import Lifted
 
-BACKENDS = ("torch",)
+BACKENDS = ("torch", "cpp")
 
 
 @dataclass
@@ -31,6 +31,7 @@ class CompilablePlan(Plan):
 
         Raises UsageError for a backend that isn't there, and where the backend has no spelling of something.
         """
+        from commute.lowering.cpp_module import cpp_module
         from commute.lowering.registry import Unsupported
         from commute.lowering.to_torch import torch_module
 
@@ -38,7 +39,7 @@ class CompilablePlan(Plan):
             raise UsageError(messages.unknown_choice("backend", backend, BACKENDS))
         assert self.lifted is not None
         try:
-            return torch_module(self, self.lifted)
+            return (cpp_module if backend == "cpp" else torch_module)(self, self.lifted)
         except Unsupported as error:
             raise UsageError(messages.one_line(error)) from None
 
@@ -49,7 +50,7 @@ class CompilablePlan(Plan):
         write_report(self, path)
 
     def compile(self, backend: str | None = None) -> Callable[..., Any]:
-        """The plan as a function of tensors."""
+        """The plan as a function of tensors; the backend `cpp` is compiled on its first call."""
         scope: dict[str, Any] = {}
         exec(compile(self.emit(backend or "torch"), f"<{self.name} by commute>", "exec"), scope)
         return scope[self.name]

@@ -11,12 +11,13 @@ import json
 import keyword
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from commute.egraph.plan import Plan
 from commute.lowering.blocks import strides
 from commute.lowering.lifted import Lifted, Output
 from commute.lowering.registry import Unsupported
-from commute.lowering.tile import TileProgram
+from commute.lowering.tile import TileKernel, TileProgram
 from commute.lowering.tile_program import tile_program
 from commute.lowering.to_torch_kernel import KernelPrinter
 from commute.lowering.to_torch_menu import plain_kernels
@@ -38,6 +39,16 @@ def torch_module(plan: Plan, lifted: Lifted) -> str:
     program = tile_program(plan, plan.forms, plain_kernels(plan))
     hints = {a: n for k in plan.kernels for a, n in k.kernel.full.items()}
     return Module(plan, lifted, program, hints).source()
+
+
+class Printed(Protocol):
+    """A kernel that is printed as a function of arrays and sizes."""
+
+    kernel: TileKernel
+
+    def sizes(self) -> list[str]:
+        """The size symbols that the function takes, in order."""
+        ...
 
 
 @dataclass
@@ -108,7 +119,7 @@ class Module:
 
     # --- the entry ---------------------------------------------------------------------------------------------------
 
-    def entry(self, kernels: Sequence[KernelPrinter]) -> str:
+    def entry(self, kernels: Sequence[Printed]) -> str:
         """The function that a user calls: checks, kernels, results."""
         lines = [f"def {self.plan.name}({', '.join(s.name for s in self.specs)}):"]
         lines += [f'    """{self.plan.name} of tensors: {", ".join(s.name for s in self.specs)}; see the head of the file."""']
@@ -239,16 +250,16 @@ class Module:
     def assembled(self, output: Output, name: str) -> str | None:
         """A result of one block by turning and joining its axes, or None where its places aren't so."""
         block = output.blocks[0]
-        key = sorted(block.axes, key=lambda a: a.key)
+        key = self.stored(name)
         order: list[Axis] = []
         joined = False
         for place in block.place:
-            axes = _radix(place)
+            axes = radix(place)
             if axes is None:
                 return None
             order += axes
             joined |= len(axes) != 1
-        if sorted(order, key=lambda a: a.key) != key:
+        if sorted(order, key=lambda a: a.key) != sorted(key, key=lambda a: a.key):
             return None
         turned = [key.index(a) for a in order]
         text = name if turned == sorted(turned) else f"{name}.permute({', '.join(map(str, turned))})"
@@ -259,13 +270,17 @@ class Module:
         shape = ", ".join(self.size(n) for n in output.shape)
         lines = [f"{result} = {names[0]}.new_empty(({shape}{',' * (len(output.shape) == 1)}))"]
         for block, name in zip(output.blocks, names, strict=True):
-            key = sorted(block.axes, key=lambda a: a.key)
+            key = self.stored(name)
             reader = Reader(lambda name=name: name, self.renamed)
             lines.append(f"{result}[{', '.join(reader.term(p, key) for p in block.place)}] = {name}")
         return lines
 
+    def stored(self, name: str) -> list[Axis]:
+        """The axes of a stored array, in order."""
+        return list(next(a.axes for k in self.program.kernels for a in k.writes if a.name == name))
 
-def _radix(place: Term) -> list[Axis] | None:
+
+def radix(place: Term) -> list[Axis] | None:
     """The axes of an index, the slowest first, if it counts through them without a gap."""
     slopes = strides(place)
     if slopes is None:
