@@ -21,6 +21,7 @@ from commute.verify.sample import BITS, Undecided, differ
 from tests.random_terms import AXES, Maker, World, places, world
 
 TERMS = 2000
+MORE = 12
 FITS_A_TERM = 6
 LAWS = all_laws()
 FACTS = Facts()
@@ -132,10 +133,16 @@ def surely_differ(before: Term, after: Term, here: World) -> bool:
 
 
 def applications(used: Counter[str]) -> Iterator[tuple[int, Law, Term, Term]]:
-    """Number of the term, a law, the term, and the term after the law; laws that were `used` least come first."""
-    for number in range(TERMS):
+    """Number of the term, a law, the term, and the term after the law; laws that were `used` least come first.
+
+    A law that the terms of all laws' turns rarely hold gets turns of its own.
+    """
+    for number in range(TERMS + MORE * len(LAWS)):
+        law = LAWS[number % len(LAWS)]
+        if number >= TERMS and used[law.name] >= 3:
+            continue
         maker = Maker(random.Random(number))
-        term = term_around(maker.random, maker, LAWS[number % len(LAWS)])
+        term = term_around(maker.random, maker, law)
         found = list(fits(term, maker))
         maker.random.shuffle(found)
         for law, part, made in sorted(found, key=lambda f: used[f[0].name])[:FITS_A_TERM]:
