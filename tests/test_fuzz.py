@@ -19,6 +19,8 @@ from tests.mutate import Mutant, judged, mutants
 from tests.soundness import judge_pair
 
 LONG = float(os.environ.get("COMMUTE_FUZZ_SECONDS", "0"))
+MOST = 6
+"""A sample without both a proof and a refutation grows to at most so many times its size."""
 T = TypeVar("T")
 START = int(time.time()) * 1000 if LONG else 0
 
@@ -52,12 +54,14 @@ def test_what_is_proved_of_random_terms_is_true(saturate: bool, number: int) -> 
 
 @pytest.mark.parametrize(("made", "number"), [(of_corpus, 30), (programs, 25)])
 def test_no_program_gets_a_wrong_verdict(made: Callable[[int, Path], Iterator[Mutant]], number: int, tmp_path: Path) -> None:
-    tally = []
-    for mutant in drawn(made(START + 2, tmp_path), number):
+    tally, wanted = [], {"REFUTED unequal", "PROVED equal"}
+    for mutant in drawn(made(START + 2, tmp_path), MOST * number):
         verdict, wrong = judged(mutant, 4.0)
         assert not wrong, f"{mutant.edit}: {wrong}"
         tally.append(verdict)
-    assert any(v.startswith("REFUTED") for v in tally) and any(v == "PROVED equal" for v in tally), tally
+        if not LONG and len(tally) >= number and wanted <= set(tally):
+            break
+    assert wanted <= set(tally), tally
 
 
 def test_there_are_mutants_of_every_kind_and_each_undecided_one_has_a_reason() -> None:
