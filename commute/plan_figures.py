@@ -47,8 +47,9 @@ def summed(products: Iterable[Product]) -> tuple[str, ...]:
 
 
 def size_name(axis: Axis) -> str:
-    """The name of an axis' size: `n`, `4w`."""
-    return str(axis.size).replace("(", "").replace(")", "").replace("*", "").replace(" ", "")
+    """The name of an axis' size: `n`, `4w`, `h−2`."""
+    text = str(axis.size).replace("_less_", "−").replace("-", "−")
+    return "".join(c for c in text if c not in "()* _")
 
 
 class KernelFigures:

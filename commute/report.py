@@ -182,7 +182,7 @@ def _equation(left: str, terms: Iterable[str], value: float) -> str:
 
 def _lowered(text: str) -> str:
     """A formula as HTML: letters in italics, `g_n` with a low n."""
-    low = re.sub(r"_(\w+)", r"<sub>\1</sub>", escape(text))
+    low = re.sub(r"_([\w−]+)", r"<sub>\1</sub>", escape(text))
     return re.sub(r"(?<![<a-zA-Z/])([a-zA-Z]+)(?![^<]*>)", r"<i>\1</i>", low)
 
 

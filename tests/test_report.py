@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from math import isclose
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from commute.derivation_pictures import stages
 from commute.egraph.derivation import Rewrite
 from commute.egraph.plan import Plan
+from commute.emitting import CompilablePlan
 from commute.loading import load
 from commute.optimizing import optimize
 from commute.plan_figures import KernelFigures
@@ -37,7 +39,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 @pytest.fixture(scope="module")
-def attention() -> Plan:
+def attention() -> CompilablePlan:
     fn = load(str(Path(__file__).parents[1] / "examples/attention.py") + ":attention").function
     return optimize(fn, sizes={"b": 2, "h": 16, "n": 4096, "w": 1024, "d": 128})
 
@@ -137,7 +139,7 @@ class _Links(HTMLParser):
             self.unbalanced.append(tag)
 
 
-def test_page_stands_alone_and_has_every_section(attention: Plan) -> None:
+def test_page_stands_alone_and_has_every_section(attention: CompilablePlan, tmp_path: Path) -> None:
     text = page(attention)
     parser = _Links()
     parser.feed(text)
@@ -154,7 +156,13 @@ def test_page_stands_alone_and_has_every_section(attention: Plan) -> None:
         assert step.move in text
     assert f"{attention.kernels[0].figures['traffic']:,.0f}" in text
     assert "nan" not in re.sub(r"[a-z]nan|nan[a-z]", "", text) and "prefers-color-scheme" in text
-    assert page(attention) == text
+    attention.report(tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == text
+
+
+def test_a_plan_without_its_space_has_a_shorter_page() -> None:
+    text = page(replace(flash(), forms=None))
+    assert "The definition" in text and "What it costs" not in text
 
 
 def test_page_escapes_what_a_user_writes() -> None:

@@ -15,6 +15,7 @@ from commute.theory.axes import Axis
 from commute.theory.canvas import Drawing, Span
 
 LINE, SMALL = 15.0, 12.0
+SUBSCRIPT = r"_([\w−]+)"
 Lines = tuple[str, ...]
 
 
@@ -76,7 +77,7 @@ def _bracket(drawing: Drawing, left: float, right: float, y: float, text: str) -
 
 def formula(x: float, y: float, content: str, style: str = "small", anchor: str = "middle") -> str:
     """A text with subscripts: `g_n d` has a low n."""
-    parts = re.split(r"_(\w+)", content)
+    parts = re.split(SUBSCRIPT, content)
     spans = [escape(p) if i % 2 == 0 else f'<tspan dy="3" font-size="9">{escape(p)}</tspan>' for i, p in enumerate(parts)]
     for i in range(2, len(spans), 2):
         spans[i] = f'<tspan dy="-3">{spans[i]}</tspan>' if spans[i] else ""
@@ -86,5 +87,5 @@ def formula(x: float, y: float, content: str, style: str = "small", anchor: str 
 
 def formula_width(content: str) -> float:
     """How wide such a text is."""
-    parts = re.split(r"_(\w+)", content)
+    parts = re.split(SUBSCRIPT, content)
     return sum(symbols.text_width(p, SMALL if i % 2 == 0 else 9) for i, p in enumerate(parts))
