@@ -39,7 +39,10 @@ class Region:
 
 @dataclass
 class Figures:
-    """H (values moved in the whole run), M (values of the widest column), groups and work, as arrays over the tilings."""
+    """H (values moved in the whole run), M (values of the widest column), groups and work, as arrays over the tilings.
+
+    `rounds` counts operations on tiles, where axes that are woven one by one are not looped over.
+    """
 
     traffic: np.ndarray
     memory: np.ndarray
@@ -48,6 +51,7 @@ class Figures:
     vector: np.ndarray
     exp: np.ndarray
     per_group: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    rounds: np.ndarray = field(default_factory=lambda: np.zeros(1))
 
 
 def matmul_sides(forms: Forms, node: Node) -> tuple[int, int] | None:
@@ -120,10 +124,12 @@ class Costing:
             traffic = traffic + np.where(into > 1, 2 * into * whole, 0.0)
             groups = groups * parts
         work = self._work(count)
+        looped = _product(np.where(held[a] > 1, n, 1.0) for a, n in count.items()) * steps * len(region.inner)
         shape = np.broadcast(groups, traffic, *held.values()).shape
         shape = shape or (1,)
         spread = [
-            np.broadcast_to(np.asarray(v, float), shape) for v in (traffic, self._memory(held, tiles), groups, *work, once)
+            np.broadcast_to(np.asarray(v, float), shape)
+            for v in (traffic, self._memory(held, tiles), groups, *work, once, looped)
         ]
         return Figures(*spread)
 

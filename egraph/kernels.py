@@ -83,8 +83,8 @@ class Target:
         return kernel.joules if self.objective == "energy" else kernel.seconds + TIE * kernel.traffic
 
 
-def best_kernel(forms: Forms, region: Region, full: Mapping[Axis, int], target: Target) -> Kernel | None:
-    """The best way to run a region as one kernel, or None where nothing fits the inner level."""
+def best_kernel(forms: Forms, region: Region, full: Mapping[Axis, int], target: Target, least: float = 0.0) -> Kernel | None:
+    """The best way to run a region as one kernel, or None where nothing fits the inner level; it costs at least `least`."""
     best: Kernel | None = None
     schedules = {
         a: Scheduler(forms, region.node, region.inner, region.outputs, a).schedule() for a in _streams(forms, region, full)
@@ -92,6 +92,8 @@ def best_kernel(forms: Forms, region: Region, full: Mapping[Axis, int], target: 
     once = [a for a, p in schedules.items() if p.count == 1 and not any(a in forms.free[c] for c in region.outputs)][:1]
     for stream in (None, *schedules):
         for split in (None, *(a for a in once if a != stream)):
+            if best is not None and target.score(best) <= 1.0001 * least:
+                return best
             found = _tiled(forms, region, full, target, schedules.get(stream) if stream else None, split)
             if found is not None and (best is None or target.score(found) < target.score(best)):
                 best = found
@@ -190,8 +192,8 @@ def _tile_sizes(size: int, quantum: int) -> list[int]:
 
 
 def _chunk_sizes(size: int, quantum: int) -> list[int]:
-    """Powers of two from the machine's quantum on, and the whole."""
-    return [*(2**k for k in range(13) if quantum <= 2**k < size), size]
+    """Powers of two from the machine's quantum on, and the whole: chunks above 512 gain nothing that the whole doesn't."""
+    return [*(2**k for k in range(10) if quantum <= 2**k < size), size]
 
 
 def _time(
@@ -219,7 +221,8 @@ def _time(
         joules = joules + moved * outer.energy * 1e-12
     stacked = np.stack([np.broadcast_to(p, figures.traffic.shape) for p in parts.values()])
     names = list(parts)
-    return machine.launch * np.where(split > 1, 2, 1) + stacked.max(0), joules, [names[k] for k in stacked.argmax(0)], levels
+    fixed = machine.launch * np.where(split > 1, 2, 1) + machine.step * figures.rounds
+    return fixed + stacked.max(0), joules, [names[k] for k in stacked.argmax(0)], levels
 
 
 def sizes_of(axes: Sequence[Axis], sizes: Mapping[str, int]) -> dict[Axis, int]:
