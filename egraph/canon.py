@@ -238,6 +238,8 @@ class Canon:
             return self.reductions.sum(axis, body)
         if kind == "max":
             return self.reductions.max(axis, body)
+        if kind == "min" and axis not in body.free:
+            return self.journal.law("min_over_constant", {"c": body}, {"k": axis}).rhs
         if kind == "min" and body.sort != EXT:
             return self.norm(self.journal.law("min_over_by_max", {"x": body}, {"k": axis}).rhs)
         return self.reductions.prod(axis, body) if kind == "prod" else t

@@ -161,6 +161,8 @@ class Selecting:
             self.journal.computed("ring", difference, mul(scale, rest))
             law("lt_zero_scale", {"c": scale, "x": rest}, witnesses={"c": positive})
             difference, poly = rest, poly_of(rest)
+        if difference.sort == INT:
+            return norm(indicator(lt(ZERO, difference)))
         if lead_of(poly) > 0:
             return indicator(lt(ZERO, difference))
         opposite = poly_term({m: -c for m, c in poly.items()})
@@ -210,7 +212,8 @@ class Selecting:
         witness = self.canon.known("nonzero", difference)
         if witness is not None:
             return law("eq_zero_false", {"x": difference}, witnesses={"x": witness}).rhs
-        return indicator(eq(difference, ZERO))
+        result = indicator(eq(difference, ZERO))
+        return norm(result) if difference.sort == INT else result
 
     def _never_zero(self, difference: Term) -> tuple[Term, Term, Term] | None:
         """(factor, witness that it isn't 0, the rest) for what all monomials share; None where that is 1 or all there is."""

@@ -16,7 +16,7 @@ from math import floor, gcd
 
 from commute.theory.axes import Size
 from commute.theory.polynomial import Monomial, Poly, plus, poly_of, poly_term
-from commute.theory.terms import BOOL, FALSE, INT, TRUE, ZERO, Term, postorder, size_value
+from commute.theory.terms import BOOL, FALSE, INT, MINUS_ONE, ONE, TRUE, ZERO, Term, postorder, size_value
 
 Bounds = tuple[Size, Size]
 
@@ -140,7 +140,10 @@ def _divide(poly: Poly, divisor: Size) -> tuple[Poly, Poly]:
             whole = plus(whole, _with(m, q))
             rest = plus(rest, _with(m, c - q * divisor.constant))
         elif quotient is None:
-            rest = plus(rest, _with(m, c))
+            for part in (Size({p: v}) for p, v in c.terms):
+                q = part.divided_by(divisor)
+                rest = plus(rest, _with(m, part)) if q is None else rest
+                whole = plus(whole, _with(m, q)) if q is not None else whole
         else:
             whole = plus(whole, _with(m, quotient))
     return whole, rest
@@ -168,9 +171,9 @@ def _at_an_end(difference: Poly) -> Term:
     """difference = 0; where 0 is its least or greatest value, as difference < 1 or -1 < difference."""
     limits = _poly_bounds(difference)
     if limits is not None and limits[0].provably_nonnegative():
-        return _oriented("lt", plus(difference, {(): Fraction(-1)}))
+        return _compare(Term("lt", (poly_term(difference), ONE)))
     if limits is not None and (-limits[1]).provably_nonnegative():
-        return _oriented("lt", plus({(): Fraction(-1)}, difference, -1))
+        return _compare(Term("lt", (MINUS_ONE, poly_term(difference))))
     return _oriented("eq", difference)
 
 
