@@ -17,7 +17,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
@@ -33,7 +33,9 @@ TIMEOUT = 3.0
 """Seconds for a verdict on a mutant or a program."""
 PROGRESS = 25
 """A line on stderr after so many pieces."""
-RENEWED = 12
+MANY = 60
+"""Draws for a pair that no prover joined: values at which the second term alone is undefined are rare (1/(x - 2))."""
+RENEWED = 40
 """Pieces that a process works on: it keeps every term that it met, and half an hour of them is gigabytes."""
 
 Pair = tuple[Term, Term]
@@ -145,7 +147,7 @@ def laws(start: int, number: int, total: int) -> Outcome:
         if made is None:
             continue
         proved, wrong = _walked((made.start, made.end), i)
-        if not proved and (lost := falsified(made.start, made.end, True, {}, i)):
+        if not proved and (lost := falsified(made.start, made.end, True, {}, i, draws=MANY)):
             out.tally["less defined"] += 1
             wrong = "" if "undefined" in lost else f"a law is false: {made.laws}: {made.start} = {made.end}: {lost}"
         else:
@@ -215,7 +217,7 @@ def _piece(name: str, start: int, number: int, total: int) -> tuple[str, Outcome
 def run(names: list[str], sample: bool, seed: int, factor: float, workers: int) -> dict[str, tuple[Outcome, float]]:
     """Run parts in so many processes; what each found (until Ctrl-C, if need be) and its seconds of CPU."""
     found = {name: (Outcome(), 0.0) for name in names}
-    pieces = list(_pieces(names, sample, seed, factor))
+    pieces = _pieces(names, sample, seed, factor)
     with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=RENEWED) as pool:
         try:
             for done, (name, out, seconds) in enumerate(pool.imap_unordered(_starred, pieces), 1):
@@ -225,7 +227,7 @@ def run(names: list[str], sample: bool, seed: int, factor: float, workers: int) 
                 for each in out.wrong:
                     print(f"WRONG {name}: {each}", flush=True)
                 if done % PROGRESS == 0:
-                    print(f"{done}/{len(pieces)} pieces, lately of {name}", file=sys.stderr, flush=True)
+                    print(f"{done}/{len(pieces)} pieces", file=sys.stderr, flush=True)
         except KeyboardInterrupt:
             print("interrupted; what was found until then:")
     return found
@@ -235,13 +237,16 @@ def _starred(arguments: tuple[str, int, int, int]) -> tuple[str, Outcome, float]
     return _piece(*arguments)
 
 
-def _pieces(names: list[str], sample: bool, seed: int, factor: float) -> Iterator[tuple[str, int, int, int]]:
+def _pieces(names: list[str], sample: bool, seed: int, factor: float) -> list[tuple[str, int, int, int]]:
+    """The pieces of all parts, side by side, so that what is found until Ctrl-C is of every part."""
+    placed = []
     for name in names:
         part = PARTS[name]
         total = int((part.sample if sample else part.full) * factor)
         offset = 0 if name == "mutants" else seed * 10_000_000
         for start in range(0, total, part.piece):
-            yield name, offset + start, min(part.piece, total - start), total
+            placed.append((start / total, (name, offset + start, min(part.piece, total - start), total)))
+    return [piece for _, piece in sorted(placed, key=lambda each: each[0])]
 
 
 # --- the report ------------------------------------------------------------------------------------------------------
