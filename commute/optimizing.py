@@ -17,12 +17,13 @@ from commute.egraph.evidence import Evidence
 from commute.egraph.forms import Forms
 from commute.egraph.kernels import Target
 from commute.egraph.moves import Explorer
-from commute.egraph.plan import Rival, kernel_plans, totals
-from commute.egraph.planning import Planned, Search
+from commute.egraph.plan import KernelPlan, OpaqueKernel, Rival, kernel_plans, totals
+from commute.egraph.planning import Choice, Planned, Search
 from commute.emitting import CompilablePlan
 from commute.proof import Proof, deep_recursion, prove_cases
 from commute.scheduling import refused, schedule_of
 from commute.theory import messages
+from commute.theory.board import board
 from commute.theory.machines import DTYPES, Machine
 from commute.theory.messages import UsageError
 from commute.theory.terms import Term
@@ -59,7 +60,7 @@ def optimize(
     target = target_of(machine, objective, dtype)
     try:
         with deep_recursion():
-            lifted = lift_one(fn)
+            lifted = lift_one(fn, opaque=True)
     except Unsupported as error:
         raise UsageError(messages.one_line(error)) from None
     given = all_sizes(lifted, sizes or {})
@@ -110,6 +111,7 @@ class Optimizer:
         self.roots = [self.forms.insert(t) for t in self.reference]
         self.static = static
         self.streams: tuple[Evidence, ...] = ()
+        self.owed: Counter[str] | None = None
 
     def left(self, share: float = 1.0) -> float:
         """Seconds that are left, or a share of them."""
@@ -119,7 +121,10 @@ class Optimizer:
         """Explore, search, prove."""
         explored = Explorer(self.forms, seconds=self.left(0.25)).run()
         self.roots = [self.forms.find(r) for r in self.roots]
-        search = Search(self.forms, self.roots, self.sizes, self.target, self.static, seconds=self.left(0.5))
+        after = {name: i for i, call in enumerate(self.lifted.opaque, 1) for name in call.results}
+        search = Search(
+            self.forms, self.roots, self.sizes, self.target, self.static, self.left(0.5), self._unsafe, after=after
+        )  # fmt: skip
         found = search.run((lambda p: progress(f"{p.seconds * 1e6:.4g} us")) if progress else None)
         if not found:
             raise UsageError(messages.nothing_fits(self.target.machine.name, self.target.machine.inner.name))
@@ -131,27 +136,34 @@ class Optimizer:
         plan.scheduled = tuple(map(computed.result, self.roots))
         plan.search = {
             "seconds": searched, "enodes": self.forms.size, "classes": len(self.forms.nodes), "forms": len(found),
-            "explored": explored, "stopped": search.stopped, "total_seconds": monotonic() - self.started,
+            "explored": explored,
+            "stopped": search.stopped if explored == "complete" else f"exploring forms: {explored}", "total_seconds": monotonic() - self.started,
         }  # fmt: skip
         plan.gain = self._gains(search, chosen)
         plan.forms, plan.row = self.forms, self.target.machine
         return plan
 
+    def _unsafe(self, choice: Choice) -> str:
+        """In which way a form is less safe than the program as written, in words."""
+        from commute.verify.safety import unsafe
+
+        if self.owed is None:
+            self.owed = Counter(f.kind for t in self.reference for f in unsafe(t))
+        news = [f for r in self.roots for f in unsafe(self.forms.build(choice, r))]
+        worse = Counter(f.kind for f in news) - self.owed
+        return next((str(f) for f in news if f.kind in worse), "")
+
     # --- the certificate ---------------------------------------------------------------------------------------------
 
     def _proved(self, found: Sequence[Planned]) -> tuple[Planned, Proof | None, dict[int, str]]:
         """The best plan that is safe and proved, and why better ones were not taken."""
-        from commute.verify.safety import unsafe
-
         rejected: dict[int, str] = {}
-        owed = Counter(f.kind for t in self.reference for f in unsafe(t))
         tried = 0
         for i, plan in enumerate(found):
-            terms = [self.forms.build(plan.choice, r) for r in self.roots]
-            news = [f for t in terms for f in unsafe(t)]
-            if worse := Counter(f.kind for f in news) - owed:
-                rejected[i] = next(str(f) for f in news if f.kind in worse)
+            if plan.unfit:
+                rejected[i] = plan.unfit
                 continue
+            terms = [self.forms.build(plan.choice, r) for r in self.roots]
             self.streams, why = refused(self.forms, plan.kernels)
             proof = None if why else self._prove(terms, self.left(0.5))
             if proof:
@@ -174,17 +186,48 @@ class Optimizer:
     def _described(
         self, chosen: Planned, proof: Proof | None, found: Sequence[Planned], rejected: dict[int, str]
     ) -> CompilablePlan:
-        names = {self.forms.find(r): f"out{i}" if len(self.roots) > 1 else "out" for i, r in enumerate(self.roots)}
+        names = self._names()
+        kernels = kernel_plans(self.forms, chosen, names)
         checked = proof.checked if proof else None
         return CompilablePlan(
             self.lifted.programs[0].name, self.target.machine.name, self.target.dtype, self.target.objective, self.sizes,
             self.reference, tuple(self.forms.build(chosen.choice, r) for r in self.roots), tuple(b.axes for b in self.blocks),
-            kernel_plans(self.forms, chosen, names), totals(chosen, self.target),
+            kernels, totals(chosen, self.target),
             tuple(derivation(self.forms, self.roots, chosen.choice)),
             "PROVED" if checked else "UNKNOWN", "" if checked else next(iter(rejected.values()), ""),
             proof.certificate if proof else None, tuple(checked.axioms) if checked else (),
             frontier(found), self._rivals(found, chosen, rejected), lifted=self.lifted,
+            opaque=self._opaque(names, kernels),
         )  # fmt: skip
+
+    def _results(self) -> int:
+        """How many of the blocks are results; the others are arguments of calls that are kept."""
+        outputs = self.lifted.programs[0].outputs
+        return sum(len(o.blocks) for o in outputs[: len(outputs) - self._arguments()])
+
+    def _names(self) -> dict[int, str]:
+        """The results' names, out or out0, out1, ..., and those of arguments of calls that are kept, arg1, arg2, ..."""
+        results = self._results()
+        names: dict[int, str] = {}
+        for i, r in enumerate(self.roots):
+            name = f"arg{i - results + 1}" if i >= results else "out" if results == 1 else f"out{i}"
+            names.setdefault(self.forms.find(r), name)
+        return names
+
+    def _opaque(self, names: Mapping[int, str], kernels: Sequence[KernelPlan]) -> tuple[OpaqueKernel, ...]:
+        """The calls that are kept, each before the first kernel that reads what it gives."""
+        outputs = self.lifted.programs[0].outputs
+        arguments = iter(outputs[len(outputs) - self._arguments() :])
+        found: list[OpaqueKernel] = []
+        for call in self.lifted.opaque:
+            terms = [b.term for _ in call.arguments for b in next(arguments).blocks]
+            before = next((i for i, k in enumerate(kernels) if set(k.reads) & set(call.results)), len(kernels))
+            reads = tuple(board(t) if t.op == "input" else names[self.forms.find(self.forms.insert(t))] for t in terms)
+            found.append(OpaqueKernel(call.operator, call.place or "", reads, call.results, before))
+        return tuple(found)
+
+    def _arguments(self) -> int:
+        return sum(len(c.arguments) for c in self.lifted.opaque)
 
     def _rivals(self, found: Sequence[Planned], chosen: Planned, rejected: dict[int, str], most: int = 5) -> tuple[Rival, ...]:
         """The next best plans, each with the reason why it lost."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
+from math import inf, prod
 from time import monotonic
 
+from commute.egraph.bounds import least_seconds, least_traffic_of
 from commute.egraph.cost import TRANSCENDENTAL, Region, matmul_sides
 from commute.egraph.forms import Cyclic, Forms, Node
 from commute.egraph.kernels import Kernel, Target, best_kernel
@@ -25,17 +26,30 @@ Choice = dict[int, Node]
 BEAM, MOST_STEPS = 4, 14
 """How many sets of stored arrays are kept, and how many are changed in every way."""
 
+SLACK, PATIENCE = 1.2, 4
+"""A form, or a set of stored arrays, that must cost so many times the best one's is left out; so many changes in a row that
+bring nothing end the search for stored arrays."""
+
+UNFIT = 4.0
+"""How many times its cost an unfit plan counts."""
+
 ALONG = {row.name for row in COMPOSITES.values() if row.carries is not None}
 """Composites that work along an axis."""
 
 
 @dataclass
 class Planned:
-    """A form with its kernels, in the order in which they run."""
+    """A form with its kernels, in the order in which they run; `unfit` says why it is not to be taken."""
 
     choice: Choice
     kernels: list[Kernel]
     cost: float
+    unfit: str = ""
+
+    @property
+    def rank(self) -> float:
+        """What a beam is sorted by: an unfit plan may lead to a fit one, and is followed after those."""
+        return self.cost * (UNFIT if self.unfit else 1.0)
 
     @property
     def seconds(self) -> float:
@@ -57,7 +71,9 @@ class Planned:
 class Search:
     """The search over one space, for one target and numeric sizes.
 
-    `static` names inputs that stay the same from call to call: kernels that read nothing else run once and cost nothing.
+    `static` names inputs that stay the same from call to call: kernels that read nothing else run once and cost nothing;
+    `after` says for inputs that a call in the midst of the program makes which call that is, from 1 on.
+    `unfit` says of a form why it is not to be taken, or nothing.
     """
 
     forms: Forms
@@ -66,8 +82,10 @@ class Search:
     target: Target
     static: frozenset[str] = frozenset()
     seconds: float = 8.0
+    unfit: Callable[[Choice], str] = lambda choice: ""
     seen: dict[tuple, Planned] = field(default_factory=dict)
     stopped: str = "complete"
+    after: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.deadline = monotonic() + self.seconds
@@ -78,6 +96,8 @@ class Search:
                 for a in self.forms.free[c] | n.bound:
                     self.full[a] = a.size.at(self.sizes)
         self._kernels: dict[tuple, Kernel | None] = {}
+        self._least: dict[tuple, float] = {}
+        self.best = inf
         self.estimate = self._estimates()
 
     # --- the estimate ------------------------------------------------------------------------------------------------
@@ -130,7 +150,7 @@ class Search:
         beam = [p for s in starts if (p := self.planned(s)) is not None]
         expanded: set[tuple] = set()
         while True:
-            beam = sorted({self._key(p.choice): p for p in beam}.values(), key=lambda p: p.cost)[:width]
+            beam = sorted({self._key(p.choice): p for p in beam}.values(), key=lambda p: p.rank)[:width]
             todo = [p for p in beam if self._key(p.choice) not in expanded]
             if not todo:
                 break
@@ -181,9 +201,13 @@ class Search:
         if key in self.seen:
             return self.seen[key]
         cut = Cutting(self, full, order)
+        if not self.static and self.least(cut.whole()) > SLACK * self.best:
+            return None
         found = cut.best()
         if found is not None:
             self.seen[key] = found
+            found.unfit = self.unfit(full)
+            self.best = self.best if found.unfit else min(self.best, found.cost)
         return found
 
     def naive(self) -> Planned | None:
@@ -209,8 +233,22 @@ class Search:
         """The best kernel of a region, remembered."""
         key = (region.outputs, tuple((c, region.node[c]) for c in region.inner), region.leaves)
         if key not in self._kernels:
-            self._kernels[key] = best_kernel(self.forms, region, self.full, self.target)
+            self._kernels[key] = best_kernel(self.forms, region, self.full, self.target, self.least(region))
         return self._kernels[key]
+
+    def least(self, region: Region) -> float:
+        """What a region costs at least, remembered."""
+        key = (region.outputs, region.inner, region.leaves, tuple(region.node[c] for c in region.inner))
+        if key not in self._least:
+            target = self.target
+            if target.objective == "traffic":
+                known = 0.0 if any(k.op == "where" for k in key[3]) else least_traffic_of(self.forms, region, self.full)
+            elif target.objective == "energy":
+                known = 0.0
+            else:
+                known = least_seconds(self.forms, region, self.full, target.machine, target.dtype, target.bytes)
+            self._least[key] = known
+        return self._least[key]
 
     def reads(self, term: Term) -> bool:
         """Whether a leaf reads an input that may change from call to call."""
@@ -232,10 +270,16 @@ class Cutting:
         """Reductions, what is reduced, and what costs an exponential."""
         return bool(self.node[c].bound) or c in summed or self.node[c].op in TRANSCENDENTAL and len(self.forms.free[c]) > 1
 
+    def whole(self) -> Region:
+        """Everything as one kernel."""
+        return self._region(tuple(dict.fromkeys(self.search.roots)), set())
+
     def best(self) -> Planned | None:
         """From all fused and from all reductions stored: a beam search that stores or fuses one array at a time."""
         reductions = frozenset(c for c in self.candidates if self.node[c].bound)
         found: dict[frozenset[int], Planned | None] = {s: self.at(s) for s in (frozenset(), reductions)}
+        best = min((p.cost for p in found.values() if p is not None), default=inf)
+        improved = 0
         expanded: set[frozenset[int]] = set()
         while len(expanded) < MOST_STEPS and monotonic() < self.search.deadline:
             beam = heapq.nsmallest(BEAM, ((p.cost, sorted(s)) for s, p in found.items() if p is not None))
@@ -244,31 +288,39 @@ class Cutting:
             ]
             if not todo:
                 break
+            if len(expanded) - improved >= (PATIENCE if best < 2 * self.search.best else 1) and best < inf:
+                break
             stored = frozenset(todo[0])
             expanded.add(stored)
             for c in self.candidates:
                 if stored ^ {c} not in found:
-                    found[stored ^ {c}] = self.at(stored ^ {c})
+                    other = found[stored ^ {c}] = self.at(stored ^ {c}, SLACK * best)
+                    if other and other.cost < best:
+                        best, improved = other.cost, len(expanded)
         return min((p for p in found.values() if p is not None), key=lambda p: p.cost, default=None)
 
-    def at(self, stored: frozenset[int]) -> Planned | None:
-        """The plan that stores these classes besides the results."""
+    def at(self, stored: frozenset[int], limit: float = inf) -> Planned | None:
+        """The plan that stores these classes besides the results, None where nothing fits or it must cost above the limit."""
         search = self.search
         kept = [c for c in self.order if (c in stored or c in search.roots) and self.node[c].op != "leaf"]
+        regions = {c: self._region((c,), set(kept)) for c in kept}
+        rest = 0.0 if search.static or limit == inf else sum(map(search.least, regions.values()))
         kernels: list[Kernel] = []
         changing: dict[int, bool] = {}
-        for c in kept:
-            region = self._region((c,), set(kept))
-            kernel = search.kernel(region)
+        for c, region in regions.items():
+            kernel = search.kernel(region) if rest <= limit else None
             if kernel is None:
                 return None
+            if limit < inf and not search.static:
+                rest += search.target.score(kernel) - search.least(region)
             changing[c] = any(
                 changing.get(x, False) or self.node[x].op == "leaf" and search.reads(self.node[x].attrs[0])
                 for x in region.leaves
             )
             if changing[c] or not search.static:
                 kernels.append(kernel)
-        kernels = self._together(kernels, set(kept))
+        stages = self._stages()
+        kernels = self._together(kernels, set(kept), stages)
         return Planned(self.node, kernels, sum(search.target.score(k) for k in kernels))
 
     def _region(self, outputs: tuple[int, ...], kept: set[int]) -> Region:
@@ -288,7 +340,19 @@ class Cutting:
         order = tuple(c for c in self.order if c in inner)
         return Region(outputs, order, tuple(sorted(leaves)), self.node)
 
-    def _together(self, kernels: list[Kernel], kept: set[int]) -> list[Kernel]:
+    def _stages(self) -> dict[int, int]:
+        """After how many of the calls in the midst of the program each stored array can be made."""
+        stages: dict[int, int] = {}
+        for c in self.order:
+            node = self.node[c]
+            if node.op == "leaf":
+                names = (t.attrs[0] for t in postorder(node.attrs[0]) if t.op == "input")
+                stages[c] = max((self.search.after.get(n, 0) for n in names), default=0)
+            else:
+                stages[c] = max((stages[a] for a in node.args), default=0)
+        return stages
+
+    def _together(self, kernels: list[Kernel], kept: set[int], stages: Mapping[int, int]) -> list[Kernel]:
         """Kernels over the same axes that read the same arrays run as one where that is cheaper."""
         search = self.search
         i = 0
@@ -298,9 +362,11 @@ class Cutting:
                 a, b = kernels[i], kernels[j]
                 outputs = (*a.region.outputs, *b.region.outputs)
                 same = self.forms.free[outputs[0]] == self.forms.free[outputs[-1]]
+                same = same and stages[outputs[0]] == stages[outputs[-1]]
                 if same and set(a.region.leaves) & set(b.region.leaves) and not self._depends(kernels[i + 1 : j + 1], a):
-                    one = search.kernel(self._region(outputs, kept - set(outputs) | set()))
-                    if one and search.target.score(one) < search.target.score(a) + search.target.score(b):
+                    region, apart = self._region(outputs, kept - set(outputs)), search.target.score(a) + search.target.score(b)
+                    one = search.kernel(region) if search.least(region) < apart else None
+                    if one and search.target.score(one) < apart:
                         kernels[i] = one
                         del kernels[j]
                         continue
