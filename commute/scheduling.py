@@ -147,9 +147,8 @@ def stream_proofs(forms: Forms, kernel: Kernel) -> list[Evidence]:
         try:
             gone = passes_of(forms, kernel, passes)
             for each in gone:
-                unit = each.unit()
-                evidence += [*each.corrections(), *([unit] if unit else [])]
-                evidence += [each.merge()] if axis == kernel.split and kernel.parts > 1 else []
+                merge = each.merge() if axis == kernel.split and kernel.parts > 1 else None
+                evidence += [*each.corrections(), *(e for e in (each.unit(), merge) if e is not None)]
             evidence += skip_proofs(gone) if passes is kernel.passes else []
         except (NotSeparable, NotAFold) as error:
             evidence.append(Evidence("correction", axis.name, "", "", "UNKNOWN", f"no correction was found: {error}"))

@@ -151,8 +151,10 @@ class PassProofs:
 
     # --- merging -----------------------------------------------------------------------------------------------------
 
-    def merge(self) -> Evidence:
-        """Merging the states of two parts is associative and commutative, and a part without indices changes nothing."""
+    def merge(self) -> Evidence | None:
+        """Merging the states of two parts is associative and commutative; None where there are no states."""
+        if not self.running.states:
+            return None
         a, b, c = map(self._values, "abc")
         merged = self.running.merged
         ab, bc = merged(a, b), merged(b, c)

@@ -96,7 +96,15 @@ class Closing:
         return result
 
     def _same(self, left: Term, right: Term) -> bool:
-        return left is right or joined(self.canon, self._norm(left), self._norm(right))
+        if left is right or joined(self.canon, self._norm(left), self._norm(right)):
+            return True
+        return joined(self.canon, self._spread(left), self._spread(right))
+
+    def _spread(self, term: Term) -> Term:
+        """The normal form with products of sums written out, where the normaliser kept them."""
+        result = self._norm(term)
+        wide = poly_term(poly_of(result))
+        return result if wide is result else self._norm(self.canon.journal.computed("ring", result, wide))
 
     def _prefix(self, kind: str, axis: Axis, reach: int, body: Term) -> Term:
         """The reduction of the body over the indices below index + reach; how it begins and goes on is noted."""
@@ -172,11 +180,23 @@ class Closing:
                 yield log(family), None
 
     def _said(self, prefix: Prefix) -> Term:
+        """The reduction over a prefix, with what doesn't depend on its index outside."""
         axis = self._around(1)
         body = put_states(substitute(prefix.body, {prefix.axis: index(axis)}), self.families)
-        if prefix.kind == "min":
-            return neg(self._prefix("max", axis, 1, neg(body)))
-        return self._prefix(prefix.kind, axis, 1, body)
+        poly = poly_of(self.canon.norm(neg(body) if prefix.kind == "min" else body))
+        if prefix.kind == "prod":
+            return self._prefix("prod", axis, 1, body)
+        if prefix.kind != "sum":
+            own = {m: c for m, c in poly.items() if any(axis in a.free for a, _ in m)}
+            apart = {m: c for m, c in poly.items() if m not in own}
+            found = self._prefix("max", axis, 1, poly_term(own))
+            found = add(found, poly_term(apart)) if apart else found
+            return neg(found) if prefix.kind == "min" else found
+        whole: Term = ZERO
+        for m, c in poly.items():
+            inside, outside = (monomial_term(tuple(p for p in m if (axis in p[0].free) == own)) for own in (True, False))
+            whole = add(whole, mul(mul(const(c), outside), self._prefix("sum", axis, 1, inside)))
+        return whole
 
     def _linear(self, factor: Term, rest: Term, init: Term) -> Iterator[tuple[Term, Sum | None]]:
         """x -> factor·x + rest, for each weight that the factor takes from one index to the next."""

@@ -273,7 +273,9 @@ class Cyclic(ValueError):
 
 def _only_read(t: Term) -> bool:
     """Whether a term costs nothing but a read: inputs, numbers, index arithmetic, masks of indices."""
-    return t.op in ("input", "const", "named", "ninf", "size", "axis", "state") or t.sort in (INT, BOOL)
+    if t.op in ("input", "const", "named", "ninf", "size", "axis", "state"):
+        return True
+    return t.sort in (INT, BOOL) and not any(x.op in ("reduce", "fold") for x in postorder(t))
 
 
 def _joined(op, args: list[Term]) -> Term:

@@ -14,6 +14,9 @@ from commute.egraph.forms import Forms, Node
 from commute.theory.axes import Axis
 from commute.theory.terms import NINF, ONE, ZERO, Term, postorder
 
+_MONOTONE = {"axis", "size", "const", "add", "mul", "max", "min", "floordiv"}
+"""Operators by which an index goes into a mask of blocks; a mask that reads data is known only as it runs."""
+
 SAMPLES = 96
 """So many indices of each axis are looked at to measure the share of a mask."""
 
@@ -95,7 +98,7 @@ def cases_of(condition: Term, negated: bool = False) -> list[Term]:
         if (condition.op == "or") != negated:
             return [*left, *right]
         return [Term("and", (a, b)) for a in left for b in right]
-    if condition.op in ("lt", "le") and not any(t.op == "mod" for t in postorder(condition)):
+    if condition.op in ("lt", "le") and all(t.op in _MONOTONE for t in postorder(*condition.args)):
         return [Term("not", (condition,)) if negated else condition]
     return []
 
