@@ -37,6 +37,8 @@ class CompilablePlan(Plan):
 
         if backend not in BACKENDS:
             raise UsageError(messages.unknown_choice("backend", backend, BACKENDS))
+        if self.opaque:
+            raise UsageError(messages.opaque_not_emitted(self.opaque[0].place, self.opaque[0].operator))
         assert self.lifted is not None
         try:
             return (cpp_module if backend == "cpp" else torch_module)(self, self.lifted)

@@ -59,7 +59,7 @@ def explore(
     target = target_of(machine, objective, dtype) if machine is not None else None
     try:
         with deep_recursion():
-            lifted = lift_one(fn)
+            lifted = lift_one(fn, opaque=True)
     except Unsupported as error:
         raise UsageError(messages.one_line(error)) from None
     given = all_sizes(lifted, sizes or {}) if sizes or target else None

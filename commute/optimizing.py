@@ -136,8 +136,8 @@ class Optimizer:
         plan.scheduled = tuple(map(computed.result, self.roots))
         plan.search = {
             "seconds": searched, "enodes": self.forms.size, "classes": len(self.forms.nodes), "forms": len(found),
-            "explored": explored,
-            "stopped": search.stopped if explored == "complete" else f"exploring forms: {explored}", "total_seconds": monotonic() - self.started,
+            "explored": explored, "total_seconds": monotonic() - self.started,
+            "stopped": search.stopped if explored == "complete" else f"forms were explored until: {explored}",
         }  # fmt: skip
         plan.gain = self._gains(search, chosen)
         plan.forms, plan.row = self.forms, self.target.machine

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from commute.egraph.plan import KernelPlan, Plan, Rival
+from commute.egraph.plan import KernelPlan, OpaqueKernel, Plan, Rival
 from commute.theory.machines import GIB, KIB, MIB, Machine
 
 UNITS = ((1e-3, 1e3, "ms"), (1e-6, 1e6, "µs"), (0.0, 1e9, "ns"))
@@ -53,7 +53,9 @@ def in_words(plan: Plan, explain: bool = False) -> str:
     if plan.search.get("stopped", "complete") != "complete":
         lines.append(f"  search    the best so far: {plan.search['stopped']}")
     for number, kernel in enumerate(plan.kernels, 1):
+        lines += [line for o in plan.opaque if o.before == number - 1 for line in _opaque(o)]
         lines += ["", *_kernel(number, kernel)]
+    lines += [line for o in plan.opaque if o.before >= len(plan.kernels) for line in _opaque(o)]
     if explain:
         lines += ["", *_explained(plan)]
     return "\n".join(lines)
@@ -79,6 +81,10 @@ def _gain(plan: Plan) -> str:
     if "unfused" in plan.gain:
         parts.append(f"{plan.gain['unfused']:.3g}x over the program's own operations, each at its best")
     return ", ".join(parts)
+
+
+def _opaque(kept: OpaqueKernel) -> list[str]:
+    return ["", f"opaque    {', '.join(kept.makes)} = {kept.operator}({', '.join(kept.reads)}), as it is, its cost not known"]
 
 
 def _kernel(number: int, kernel: KernelPlan) -> list[str]:

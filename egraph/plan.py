@@ -6,7 +6,7 @@ To add here: a figure that a reader of a plan needs.  Never here: the search, or
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from commute.egraph.derivation import Rewrite
@@ -64,6 +64,20 @@ class KernelPlan:
 
 
 @dataclass(frozen=True)
+class OpaqueKernel:
+    """A call of an operator that isn't lifted, kept as it is between kernels: it runs before kernel `before` (from 0 on).
+
+    Its cost isn't known, and no figure of a plan counts it.
+    """
+
+    operator: str
+    place: str
+    reads: tuple[str, ...]
+    makes: tuple[str, ...]
+    before: int
+
+
+@dataclass(frozen=True)
 class Rival:
     """A plan that lost, and why."""
 
@@ -103,12 +117,15 @@ class Plan:
     gain: dict[str, float] = field(default_factory=dict)
     streams: tuple[Evidence, ...] = ()
     scheduled: tuple[Term, ...] = ()
+    opaque: tuple[OpaqueKernel, ...] = ()
     forms: Forms | None = field(default=None, repr=False, compare=False)
     row: Machine | None = field(default=None, repr=False, compare=False)
 
     @property
     def schedule(self) -> str:
         """What is proved of the order of work, in words."""
+        if self.verdict == "UNKNOWN":
+            return "nothing is proved of the schedule"
         said = next((e for e in self.streams if e.what == "schedule"), None)
         if said is None or said.proved:
             return "the schedule too, by a certificate" if said else "no axis is gone over in a loop"
@@ -135,7 +152,8 @@ class Plan:
             "format": FORMAT, "name": self.name, "machine": self.machine, "dtype": self.dtype, "objective": self.objective,
             "sizes": self.sizes, "verdict": self.verdict, "reason": self.reason, "axioms": list(self.axioms),
             "nodes": table.rows, "terms": roots, "form": [board(t) for t in self.terms], "cost": self.cost, "gain": self.gain,
-            "kernels": [kernel_json(k) for k in self.kernels], "search": self.search, "certificate": self.certificate,
+            "kernels": [kernel_json(k) for k in self.kernels],
+            "opaque": [asdict(o) for o in self.opaque], "search": self.search, "certificate": self.certificate,
             "formulae": [f.to_json() for f in self.formulae()],
             "derivation": [{"move": r.move, "laws": list(r.laws), "after": board(r.after)} for r in self.derivation],
             "streams": [e.to_json() for e in self.streams], "schedule": self.schedule,

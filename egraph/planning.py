@@ -26,6 +26,9 @@ Choice = dict[int, Node]
 BEAM, MOST_STEPS = 4, 14
 """How many sets of stored arrays are kept, and how many are changed in every way."""
 
+MOST_NEIGHBOURS = 60
+"""So many forms next to one are looked at."""
+
 SLACK, PATIENCE = 1.2, 4
 """A form, or a set of stored arrays, that must cost so many times the best one's is left out; so many changes in a row that
 bring nothing end the search for stored arrays."""
@@ -149,10 +152,13 @@ class Search:
         starts = [cheapest, cheapest | written]
         beam = [p for s in starts if (p := self.planned(s)) is not None]
         expanded: set[tuple] = set()
+        best, improved = inf, 0
         while True:
             beam = sorted({self._key(p.choice): p for p in beam}.values(), key=lambda p: p.rank)[:width]
             todo = [p for p in beam if self._key(p.choice) not in expanded]
-            if not todo:
+            if beam and beam[0].rank < best * (1 - 1e-6):
+                best, improved = beam[0].rank, len(expanded)
+            if not todo or len(expanded) - improved >= PATIENCE:
                 break
             plan = todo[0]
             expanded.add(self._key(plan.choice))
@@ -183,7 +189,7 @@ class Search:
                     rise = self.own_cost(c, node) + sum(self.estimate[a][0] for a in set(node.args)) - self.estimate[c][0]
                     if rise <= base + 1e-12:
                         options.append((rise, c, node))
-        for _, c, node in sorted(options, key=lambda o: o[0]):
+        for _, c, node in sorted(options, key=lambda o: o[0])[:MOST_NEIGHBOURS]:
             yield choice | {c: node}
 
     # --- kernels -----------------------------------------------------------------------------------------------------
@@ -320,7 +326,7 @@ class Cutting:
             if changing[c] or not search.static:
                 kernels.append(kernel)
         stages = self._stages()
-        kernels = self._together(kernels, set(kept), stages)
+        kernels = sorted(self._together(kernels, set(kept), stages), key=lambda k: stages[k.region.outputs[0]])
         return Planned(self.node, kernels, sum(search.target.score(k) for k in kernels))
 
     def _region(self, outputs: tuple[int, ...], kept: set[int]) -> Region:

@@ -23,6 +23,7 @@ from commute.lowering.constants import Reading
 from commute.lowering.families import load_handlers
 from commute.lowering.lifted import Block, Lifted, Output, Path, Program
 from commute.lowering.made import joined_blocks
+from commute.lowering.opaque import OpaqueCall, Opaques
 from commute.lowering.patching import stand_ins
 from commute.lowering.paths import LIMIT, Facts, Fork
 from commute.lowering.reals import SymReal
@@ -43,8 +44,12 @@ def lift(
     *,
     sizes: Mapping[str, int] | None = None,
     assume: Mapping[str, Any] | None = None,
+    opaque: bool = False,
 ) -> Lifted:
-    """Lift programs together; Unsupported where one can't be, UsageError where one is wrong."""
+    """Lift programs together; Unsupported where one can't be, UsageError where one is wrong.
+
+    With `opaque`, for one program, operators that aren't lifted are kept: see `Lifted.opaque`.
+    """
     load_handlers()
     arguments = join([signature_of(f) for f in functions], sizes)
     _known_arguments(arguments, assume)
@@ -53,13 +58,14 @@ def lift(
     excluded: list[str] = []
     raising: list[tuple[Path, str]] = []
     layouts: list[Layouts] = []
+    kept: list[tuple[OpaqueCall, ...]] = []
     constants: dict[float, Reading] = {}
     waiting = [Facts()]
     followed = 0
     while waiting:
         facts = waiting.pop()
         followed += 1
-        run = _Run(arguments, facts, bounds)
+        run = _Run(arguments, facts, bounds, opaque)
         try:
             path = run.lift(assume)
         except Fork as fork:
@@ -75,21 +81,24 @@ def lift(
             continue
         constants |= run.constants
         layouts.append(run.layouts)
+        kept.append(tuple(run.kept))
         paths.append(path)
     if not paths:
         raise UsageError((excluded or [f"{text} where {' and '.join(path.conditions)}" for path, text in raising])[0])
-    paths.sort(key=lambda p: -len(p.symbols))
+    places = sorted(range(len(paths)), key=lambda i: -len(paths[i].symbols))
+    first = kept[places[0]]
+    paths = [paths[i] for i in places]
     callables = tuple(_runner(b) for b in arguments.bindings)
     source = tuple(digest_of(f) for f in functions)
     return Lifted(
         tuple(paths), arguments.sizes, tuple(excluded), tuple(constants.values()), callables, source, tuple(layouts),
-        tuple(raising),
+        tuple(raising), first,
     )  # fmt: skip
 
 
-def lift_one(function: Callable[..., Any], sizes: Mapping[str, int] | None = None) -> Lifted:
-    """Lift one program, to draw or explore it."""
-    return lift([function], sizes=sizes)
+def lift_one(function: Callable[..., Any], sizes: Mapping[str, int] | None = None, opaque: bool = False) -> Lifted:
+    """Lift one program, to draw, explore or optimize it."""
+    return lift([function], sizes=sizes, opaque=opaque)
 
 
 def _known_arguments(arguments: Arguments, assume: Mapping[str, Any] | None) -> None:
@@ -110,8 +119,10 @@ class _Raises(Exception):
 class _Run:
     """One path: all programs traced over one `Layouts`, then read."""
 
-    def __init__(self, arguments: Arguments, facts: Facts, bounds: Mapping[str, Size]):
+    def __init__(self, arguments: Arguments, facts: Facts, bounds: Mapping[str, Size], opaque: bool = False):
         self.arguments = arguments
+        self.opaque = opaque
+        self.kept: list[OpaqueCall] = []
         self.facts = facts
         self.bounds = dict(bounds)
         self.layouts = Layouts()
@@ -127,7 +138,8 @@ class _Run:
                 traced, _ = self._trace_all()
         self._as_annotated(traced)
         self._same_shapes(traced)
-        programs = tuple(map(self._program, range(len(traced)), traced))
+        arguments = [a for call in self.kept for a in call.arguments]
+        programs = tuple(map(self._program, range(len(traced)), [[*arrays, *arguments] for arrays in traced]))
         inputs = tuple(self._spec(s) for s in self.arguments.specs)
         return Path(self.facts.words, self.facts.fixed, self.facts, inputs, programs)
 
@@ -153,8 +165,9 @@ class _Run:
     def _trace_all(self) -> tuple[list[list[Array]], list[Any]]:
         results, indexed = [], []
         for place, binding in enumerate(self.arguments.bindings):
-            trace = Trace(self.layouts, self.facts)
+            trace = Trace(self.layouts, self.facts, opaques=Opaques() if self.opaque else None)
             results.append(self._trace(trace, binding, place))
+            self.kept = trace.opaques.calls if trace.opaques else []
             indexed += trace.indexed
             self.constants |= trace.constants
         return results, indexed

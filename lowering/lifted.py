@@ -12,6 +12,7 @@ import torch
 
 from commute.lowering.arrays import Layouts
 from commute.lowering.constants import Reading
+from commute.lowering.opaque import OpaqueCall
 from commute.lowering.paths import Facts
 from commute.theory.axes import Axis, Size
 from commute.theory.terms import Term
@@ -88,7 +89,8 @@ class Lifted:
     """Programs lifted together: one `Path` for each way that their questions about sizes can be answered.
 
     `excluded` says where the reference raises, `raising` where another program does: the path without programs, and what it
-    raises.
+    raises.  `opaque` are the calls kept as they are at general sizes: their results are inputs, and their arguments stand
+    behind the program's results, in order.
     """
 
     paths: tuple[Path, ...]
@@ -99,6 +101,7 @@ class Lifted:
     source: tuple[str, ...]
     layouts: tuple[Layouts, ...] = field(repr=False, default=())
     raising: tuple[tuple[Path, str], ...] = ()
+    opaque: tuple[OpaqueCall, ...] = ()
 
     @property
     def programs(self) -> tuple[Program, ...]:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from commute.lowering import locate
-from commute.lowering.active import active
+from commute.lowering.active import ACTIVE, active
 from commute.lowering.loops import over_range
 from commute.lowering.reals import MATH_FUNCTIONS, SymReal, on_reals
 from commute.lowering.registry import Unsupported
@@ -34,6 +34,8 @@ FACTORIES = (
 def _factory(original: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(original)
     def make(*args: Any, **kwargs: Any) -> Any:
+        if not ACTIVE:
+            return original(*args, **kwargs)
         for name in ("device", "layout", "pin_memory", "requires_grad", "generator", "memory_format"):
             kwargs.pop(name, None)
         return active().dispatch(original, args, kwargs)

@@ -24,6 +24,7 @@ from commute.lowering.constants import Reading, read_float
 from commute.lowering.families import load_handlers
 from commute.lowering.indexing import get_item, set_item, writable
 from commute.lowering.made import constant_array, ruled_array
+from commute.lowering.opaque import Opaques
 from commute.lowering.paths import Facts, Fork, Question
 from commute.lowering.reals import SymReal
 from commute.lowering.registry import HANDLERS, Handler, Unsupported, Unusable
@@ -48,6 +49,7 @@ class Trace:
     facts: Facts
     constants: dict[float, Reading] = field(default_factory=dict)
     indexed: list[tuple[Array, Size, str | None]] = field(default_factory=list)
+    opaques: Opaques | None = None
     _tensors: dict[int, tuple[torch.Tensor, Array]] = field(default_factory=dict)
 
     # --- services to handlers ---
@@ -124,12 +126,17 @@ class Trace:
             inplace = True
             base = getattr(torch.Tensor, name[:-1], None) or getattr(F, name[:-1], None)
             handler = handler or (base and find_handler(base, name[:-1]))
+        kept = self.opaques is not None and not inplace and out is None
         if handler is None:
+            if kept:
+                return self._kept(spoken, func, args, kwargs)
             raise Unsupported(f"{spoken} is not lifted", self.place())
         place = self.place()
         try:
             result = handler(self, *map(self.unwrap, args), **{k: self.unwrap(v) for k, v in kwargs.items()})
         except (Unsupported, Unusable) as error:
+            if kept and isinstance(error, Unsupported):
+                return self._kept(spoken, func, args, kwargs)
             raise error.at(place, spoken) from None
         except (ValueError, ZeroDivisionError) as error:
             raise Unusable(str(error), place, spoken) from error
@@ -140,6 +147,18 @@ class Trace:
         floats = self._floats((*args, *kwargs.values()), kwargs.get("dtype"))
         wrapped = self._wrap(result, floats, place, spoken)
         return self._alias(name, handler, wrapped, args, kwargs)
+
+    def _kept(self, spoken: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call that stays as it is; its results may share memory with its first argument."""
+        assert self.opaques is not None
+        place, words = self.place(), {k: self.unwrap(v) for k, v in kwargs.items()}
+        result = self.opaques.call(spoken, func, tuple(map(self.unwrap, args)), words, place)
+        wrapped = self._wrap(result, self._floats((*args, *kwargs.values()), kwargs.get("dtype")), place, spoken)
+        base = next((a for a in (*args, *kwargs.values()) if isinstance(a, SymTensor)), None)
+        for each in wrapped if isinstance(wrapped, tuple) else (wrapped,):
+            if base is not None:
+                each.sharing(base, None)
+        return wrapped
 
     def _store(self, target: Any, result: Any, spoken: str) -> Any:
         if isinstance(target, tuple | list):
@@ -271,10 +290,11 @@ def find_handler(func: Any, name: str) -> Handler | None:
 
 
 def _spoken(name: str, func: Any) -> str:
-    for space, prefix in ((torch, "torch"), (F, "F"), (torch.Tensor, "Tensor")):
-        known = getattr(space, name, None)
-        if func in (known, getattr(known, "__wrapped__", known)):
-            return f"{prefix}.{name}"
+    for space, prefix in ((torch, "torch"), (F, "F"), (torch.Tensor, "Tensor"), (torch.linalg, "torch.linalg")):
+        short = name.removeprefix("linalg_")
+        known = getattr(space, short, None)
+        if known is not None and func in (known, getattr(known, "__wrapped__", known)):
+            return f"{prefix}.{short}"
     return name
 
 

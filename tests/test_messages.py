@@ -52,6 +52,7 @@ SAID = [
     (messages.nothing_fits("toy", "local"), "toy: not one tiling of the program fits its level local"),
     (messages.machine_field("m.json", "exp", "a positive number"), "m.json: exp: missing; say a positive number"),
     (messages.machine_field("m.json", "exp", "a positive number", -1), "m.json: exp: not -1; say a positive number"),
+    (messages.opaque_not_emitted("a.py:3", "torch.sort"), "a.py:3: torch.sort is kept as it is in this plan"),
     (messages.no_machine(), "explore: traffic, memory and kernels need a machine"),
     (messages.uncounted(), "explore: forms that pass a test can be walked, not counted"),
     (messages.malformed_sweep("x"), "--sweep x: say LEVEL.capacity=64K..1M"),

@@ -218,6 +218,11 @@ def uncounted() -> str:
     return "explore: forms that pass a test can be walked, not counted; count before where() and within()"
 
 
+def opaque_not_emitted(place: str, operator: str) -> str:
+    """A plan that keeps an operator as it is, to be written as a program."""
+    return f"{place}: {operator} is kept as it is in this plan, which can be read but not emitted"
+
+
 def unknown_choice(what: str, given: str, known: Iterable[str]) -> str:
     """A machine, objective or dtype that there isn't."""
     return f"{what} {given}: no such {what}{nearest(given, known)}"
