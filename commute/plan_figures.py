@@ -35,8 +35,9 @@ class Product:
         if not self.over:
             return f"{self.value:,.0f}"
         low = f" ∕ {' '.join(self.under)}" if self.under else ""
-        number = "" if self.times == 1 else f"{self.times:.3g} "
-        return f"{number}{' '.join(self.over)}{low}"
+        times = self.times * prod(int(n) for n in self.over if n.isdigit())
+        names = [f"({n})" if "−" in n and "_" not in n else n for n in self.over if not n.isdigit()]
+        return " ".join(([] if times == 1 and names else [f"{times:.3g}"]) + names) + low
 
 
 def summed(products: Iterable[Product]) -> tuple[str, ...]:

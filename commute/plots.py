@@ -101,7 +101,8 @@ class Plot:
             if name:
                 kind = "strong" if style == "accent" else "quiet"
                 left = a + 10 + text_width(name, 12) > WIDTH - RIGHT
-                label = _text(a - 10 if left else a + 10, b + 4, name, kind, "end" if left else "start")
+                high = b - 8 if style == "accent" else b + 4
+                label = _text(a - 10 if left else a + 10, high, name, kind, "end" if left else "start")
             parts.append(f"<g><title>{escape(name or self.title)}</title>{circle}</g>{label}")
         return parts + [_text(across.at(x), up.at(y), text, "quiet", "start") for x, y, text in self.notes]
 

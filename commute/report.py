@@ -13,6 +13,7 @@ from pathlib import Path
 
 from commute.derivation_pictures import Stage, stages
 from commute.egraph.plan import KernelPlan, Plan, Rival
+from commute.egraph.symbolic import Formulae
 from commute.plan_figures import KernelFigures, size_name, summed
 from commute.plan_picture import byte_size, kernel_drawings
 from commute.plan_plots import frontier_plot, roofline_plot, sweep_plot, thinned
@@ -26,7 +27,7 @@ from commute.theory.law import find_law
 from commute.theory.machines import DTYPES
 from commute.theory.symbols import PLAN_STYLE, STYLE, number
 
-LEAST_SCALE = 0.6
+LEAST_SCALE = 0.55
 """No diagram is shown smaller than this; on a narrow screen it is moved sideways instead."""
 
 
@@ -132,9 +133,10 @@ def _kernels(plan: Plan) -> str:
     for i, (kernel, drawing) in enumerate(zip(plan.kernels, drawings, strict=True), 1):
         parts.append(f"<h3>{'' if len(plan.kernels) == 1 else f'Kernel {i}: '}{_kernel_words(kernel)}</h3>")
         parts.append(_figure(drawing, f"kernel {i}"))
+    outer, inner = (plan.row.levels[0].name, plan.row.inner.name) if plan.row else ("outside", "inside")
     legend = (
-        "<p class=legend><span class=outer>device memory</span><span class=inner>shared memory</span>"
-        "<span class=registers>registers</span><span class=move>a transfer, with the size of a tile</span></p>"
+        f"<p class=legend><span class=outer>{escape(outer)}</span><span class=inner>{escape(inner)}, for a tile</span>"
+        "<span class=registers>registers, one number a position</span><span class=move>a transfer, with the size of a tile</span></p>"
     )
     text = (
         "<i>n / 64</i> is parted into groups of 64, <i>n ~ 64</i> streamed 64 at a time. Under each column stands what moves "
@@ -158,7 +160,7 @@ def _kernel_words(kernel: KernelPlan) -> str:
 def _formulae(plan: Plan) -> str:
     if plan.forms is None:
         return ""
-    rows = []
+    rows, found = [], plan.formulae()
     for i, kernel in enumerate(plan.kernels, 1):
         figures = KernelFigures(plan.forms, kernel)
         low = f"<sub>{i}</sub>" if len(plan.kernels) > 1 else ""
@@ -167,12 +169,30 @@ def _formulae(plan: Plan) -> str:
         tiles = [f"g_{size_name(a)} = {t:,}" for a, t in kernel.grid.items() if t > 1]
         tiles += [f"s_{size_name(kernel.stream[0])} = {kernel.stream[1]:,}"] if kernel.stream else []
         rows.append(f"<p class=tiles>{', '.join(map(_lowered, tiles)) or 'one position of the grid at a time'}</p>")
+        rows.append(_best(found[i - 1], low))
     if len(plan.kernels) > 1:
         rows.append(
             _equation("H", tuple(f"{'+ ' if i else ''}H_{i + 1}" for i in range(len(plan.kernels))), plan.cost["traffic"])
         )
     text = "Sizes are in values, <i>g</i> is the tile of a grouped axis, <i>s</i> the chunk of a streamed one."
     return _section("What it costs", f"<div class=formulae>{''.join(rows)}</div>", text)
+
+
+def _best(formulae: Formulae, low: str) -> str:
+    """H with the best tiles for a memory M, where it has a closed form, and how it falls with M."""
+    if formulae.optimum is None:
+        return ""
+    tiles = ", ".join(f"{t} = {e}" for t, e in formulae.tiles.items())
+    falls = ", ".join(f"<i>M</i><sup>−{str(b).replace('/', '∕')}</sup>" for _, b in formulae.exponents)
+    words = f"at {_lowered(_plain(tiles))}" + (f"; falls as {falls}" if falls else "")
+    best = _lowered(_plain(str(formulae.optimum)))
+    return f"<p class=formula><i>H{low}</i>* = {best}</p><p class=tiles>with the best tiles for a memory <i>M</i>, {words}</p>"
+
+
+def _plain(text: str) -> str:
+    """A formula of sympy as people write it: `d**2` stays for `_lowered` to raise."""
+    text = re.sub(r"sqrt\((\w+)\)", r"√\1", text).replace("/", " ∕ ")
+    return re.sub(r"(?<!\*)\*(?!\*)", " ", text)
 
 
 def _equation(left: str, terms: Iterable[str], value: float) -> str:
@@ -183,6 +203,7 @@ def _equation(left: str, terms: Iterable[str], value: float) -> str:
 def _lowered(text: str) -> str:
     """A formula as HTML: letters in italics, `g_n` with a low n."""
     low = re.sub(r"_([\w−]+)", r"<sub>\1</sub>", escape(text))
+    low = re.sub(r"\*\*(\d+)", r"<sup>\1</sup>", low)
     return re.sub(r"(?<![<a-zA-Z/])([a-zA-Z]+)(?![^<]*>)", r"<i>\1</i>", low)
 
 

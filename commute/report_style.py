@@ -36,7 +36,7 @@ figure.small svg{zoom:.62;margin:-14px 0 -10px -20px}
 .legend .move::before{width:0;border:5px solid transparent;border-left:9px solid #d97706;vertical-align:-1px;margin-right:2px}
 @media (prefers-color-scheme:dark){.legend .outer::before{border-color:#e6e6e6}.legend .inner::before{border-color:#fbbf24}.legend .registers::before{border-color:#7aa7ff}.legend .move::before{border-left-color:#fbbf24}}
 .formula{font-size:21px;margin:14px 0 0;padding-left:1.6em;text-indent:-1.6em}.formula span{color:var(--accent);white-space:nowrap}
-sub{font-size:.68em;line-height:0}
+sub,sup{font-size:.68em;line-height:0}
 .tiles{margin:2px 0 22px;color:var(--quiet)}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:28px 44px;align-items:start}
 .plots figure{margin:0;overflow:visible}.plots figure svg{width:100%;max-width:520px}.plots figcaption{max-width:440px;margin-top:4px}
@@ -46,7 +46,7 @@ th,td{text-align:right;padding:4px 0 4px 28px;border-bottom:1px solid var(--rule
 th:first-child,td:first-child{padding-left:0}.words{text-align:left;white-space:normal}
 .table .note{margin-top:12px;font-size:14px;max-width:400px}
 footer{font-size:14px;color:var(--quiet);border-top:1px solid var(--rule);padding-top:14px}
-@media (max-width:760px){main{padding:40px 24px}header{margin-bottom:48px}section{margin-bottom:56px}h1{font-size:36px}.formula{font-size:18px}}
+@media (max-width:760px){figure:not(.small){margin-left:-20px;margin-right:-20px}.plots figure:not(.small){margin:0}main{padding:40px 24px}header{margin-bottom:48px}section{margin-bottom:56px}h1{font-size:36px}.formula{font-size:18px}}
 @media print{body{font-size:11pt}main{max-width:none;padding:0}section{margin-bottom:28pt}figure{overflow:visible;break-inside:avoid}
 figure svg{min-width:0 !important}.law,h2,h3{break-after:avoid}}
 """.strip()  # noqa: E501

@@ -61,9 +61,15 @@ class Notes:
             y = top + LINE * (tall - 1)
         return y + (10 if self.rows else 0)
 
-    def right(self) -> float:
-        """The room for the totals at the right."""
-        return max((formula_width(line) + 22 for row in self.rows for line in row.total), default=0.0)
+    def right(self, spans: list[Span]) -> float:
+        """The room for the totals at the right, beside the last figures of their row."""
+        end, room = spans[-1].leave, 0.0
+        for row in self.rows:
+            taken = max(
+                (spans[c].centre + max(map(formula_width, lines)) / 2 for c, lines in row.under.items() if lines), default=0.0
+            )
+            room = max(room, taken + 18 + max(map(formula_width, row.total), default=0.0) - end)
+        return room
 
 
 def _bracket(drawing: Drawing, left: float, right: float, y: float, text: str) -> float:

@@ -270,7 +270,7 @@ class _Painter:
         woven = len(self.layout.picture.woven)
         top = min((s.y for s in strands), default=0.0) - (46 + WIRE * (woven - 1) if woven else 0.0) - ABOVE
         bottom = max((s.bottom + (s.room + 12 if s.room else ABOVE) for s in strands), default=0.0)
-        self.drawing.width = self.spans[-1].leave + self.notes.right()
+        self.drawing.width = self.spans[-1].leave + self.notes.right(self.spans)
         bottom = self.notes.paint(self.drawing, self.spans, bottom)
         self.drawing.height = bottom - top
         self.drawing.raised = -top

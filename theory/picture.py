@@ -98,7 +98,8 @@ def wire_name(axis: Axis) -> str:
 
 
 def _short(text: str) -> str:
-    """Names of product axes without brackets and signs: (4*w) as 4w."""
+    """Names of product axes without brackets and signs: (4*w) as 4w; differences as people write them."""
+    text = re.sub(r"(\w+?)_less_(\d+)", r"\1−\2", text).replace("#", "")
     return re.sub(r"[(]([^ ()]*)[)]", r"\1", text).replace("*", "")
 
 
