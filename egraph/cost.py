@@ -124,7 +124,7 @@ class Costing:
             traffic = traffic + np.where(into > 1, 2 * into * whole, 0.0)
             groups = groups * parts
         work = self._work(count)
-        looped = _product(np.where(held[a] > 1, n, 1.0) for a, n in count.items()) * steps * len(region.inner)
+        looped = _product(np.where(held[a] > 1, n, 1.0) for a, n in count.items()) * self._operations(steps)
         shape = np.broadcast(groups, traffic, *held.values()).shape
         shape = shape or (1,)
         spread = [
@@ -132,6 +132,11 @@ class Costing:
             for v in (traffic, self._memory(held, tiles), groups, *work, once, looped)
         ]
         return Figures(*spread)
+
+    def _operations(self, steps: np.ndarray | float) -> np.ndarray | float:
+        """How many operations a group does on arrays, those on chunks once a step; numbers cost nothing."""
+        axes = [self.forms.free[c] | self.region.node[c].bound for c in self.region.inner]
+        return sum((steps if self.stream in own else 1.0 for own in axes if own), 0.0)
 
     def _after(self, split: Axis) -> frozenset[int]:
         """What is computed from the merged states of a split axis."""
