@@ -40,6 +40,10 @@ def optimize(
         str | None,
         typer.Option("--sweep", metavar="LEVEL.capacity=64K..1M", help="Along a capacity, a bandwidth, or dtype=a,b."),
     ] = None,
+    emit: Annotated[
+        str | None, typer.Option("--emit", metavar="BACKEND", help="Write the plan as code that stands alone: torch or cpp.")
+    ] = None,
+    folder: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where --emit writes its file.")] = Path(),
     timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Search no longer than so many seconds.")] = 30.0,
     explain: Annotated[bool, typer.Option("--explain", help="Show the derivation, the rivals and the search.")] = False,
     as_json: Json = False,
@@ -69,6 +73,11 @@ def optimize(
     if output is not None:
         write_text(output, text + "\n")
         print(f"plan: {output}", file=sys.stderr)
+    if emit is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        written = folder / f"{plan.name}_{emit}.py"
+        write_text(written, plan.emit(emit))
+        print(f"{emit}: {written}", file=sys.stderr)
     if report is not None:
         plan.report(report)
         print(f"report: {report}", file=sys.stderr)

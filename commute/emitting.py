@@ -15,6 +15,7 @@ from commute.theory import messages
 from commute.theory.messages import UsageError
 
 if TYPE_CHECKING:
+    from commute.lowering.checking import Agreement
     from commute.lowering.lifted import Lifted
 
 BACKENDS = ("torch", "cpp")
@@ -25,6 +26,8 @@ class CompilablePlan(Plan):
     """A plan together with the program that it is for."""
 
     lifted: Lifted | None = field(default=None, repr=False, compare=False)
+    fn: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
+    checks: dict[str, Agreement] = field(default_factory=dict, repr=False, compare=False)
 
     def emit(self, backend: str = "torch") -> str:
         """The source of the plan for a backend: a file that stands alone.
@@ -41,9 +44,31 @@ class CompilablePlan(Plan):
             raise UsageError(messages.opaque_not_emitted(self.opaque[0].place, self.opaque[0].operator))
         assert self.lifted is not None
         try:
-            return (cpp_module if backend == "cpp" else torch_module)(self, self.lifted)
+            text = (cpp_module if backend == "cpp" else torch_module)(self, self.lifted)
+            self._check(backend, text)
         except Unsupported as error:
             raise UsageError(messages.one_line(error)) from None
+        return text
+
+    def _check(self, backend: str, text: str) -> None:
+        """The tile program against the terms, the Torch file against the function; `checks` keeps what was found."""
+        from commute.lowering.checking import agrees, size_rows
+        from commute.lowering.checking_printed import printed_agrees, small_source
+        from commute.lowering.tile_program import tile_program
+        from commute.lowering.to_torch_menu import plain_kernels
+
+        assert self.lifted is not None and self.forms is not None
+        lifted = self.lifted
+        rows = [r for r in size_rows(sorted(self.sizes)) if lifted.paths[0].holds(r)]
+        program = tile_program(self, self.forms, plain_kernels(self) if backend == "torch" else ())
+        found = {f"tile program for {backend}": agrees(self, program, lifted.inputs, rows)}
+        if backend == "torch":
+            found["torch file"] = printed_agrees(self, lifted, text, rows)
+            found["torch file, small tiles"] = printed_agrees(self, lifted, small_source(self, lifted, program), rows)
+        self.checks |= found
+        for each in found.values():
+            if each.kind == "unequal":
+                raise UsageError(messages.wrong_code(backend, each.why))
 
     def report(self, path: str | Path) -> None:
         """Write the napkin page: one HTML file that needs nothing else, with diagrams, formulae and plots."""
@@ -52,7 +77,12 @@ class CompilablePlan(Plan):
         write_report(self, path)
 
     def compile(self, backend: str | None = None) -> Callable[..., Any]:
-        """The plan as a function of tensors; the backend `cpp` is compiled on its first call."""
+        """The plan as a function of tensors that stands in for the program; `cpp` is compiled on its first call.
+
+        Outside the sizes and dtypes that were checked it runs the program as written, with a RuntimeWarning.
+        """
+        from commute.standing_in import StandIn
+
         scope: dict[str, Any] = {}
         exec(compile(self.emit(backend or "torch"), f"<{self.name} by commute>", "exec"), scope)
-        return scope[self.name]
+        return StandIn(self.fn, scope[self.name]) if self.fn is not None else scope[self.name]

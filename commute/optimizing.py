@@ -196,7 +196,7 @@ class Optimizer:
             tuple(derivation(self.forms, self.roots, chosen.choice)),
             "PROVED" if checked else "UNKNOWN", "" if checked else next(iter(rejected.values()), ""),
             proof.certificate if proof else None, tuple(checked.axioms) if checked else (),
-            frontier(found), self._rivals(found, chosen, rejected), lifted=self.lifted,
+            frontier(found), self._rivals(found, chosen, rejected), lifted=self.lifted, fn=self.fn,
             opaque=self._opaque(names, kernels),
         )  # fmt: skip
 

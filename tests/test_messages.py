@@ -46,6 +46,8 @@ SAID = [
     (messages.unreadable_rule("r.txt", 3, "=> expected"), "r.txt:3: => expected; say (op 0 ?a ...)=>(op ...)"),
     (messages.no_rules("r.txt"), "r.txt: no equations; say one a line"),
     (messages.relift_needs_two(1), "--relift: 1 program given"),
+    (messages.not_checked_for("f", "a size is 0"), "f: run as written, for the compiled plan doesn't take"),
+    (messages.wrong_code("torch", "out differs"), "the torch code of this plan fails its check (out differs)"),
     (messages.unknown_choice("machine", "h10", ["h100"]), "machine h10: no such machine; did you mean h100?"),
     (messages.missing_size("n", ["n", "d"]), "--size n=...: a cost in numbers needs the size of every axis (n, d)"),
     (messages.unknown_size("k", ["n", "d"]), "--size k=...: the program has no axis k; there are d, n"),

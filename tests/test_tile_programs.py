@@ -71,7 +71,7 @@ def changes(s: Step) -> Iterator[tuple[str, Step]]:
         if s.args[0].axes and {*s.target.axes, *s.bound} <= carried:
             yield "an operand is dropped", replace(s, args=s.args[1:])
     if isinstance(s, Compute) and s.op == "where":
-        yield "a mask is turned round", replace(s, args=(s.args[0], s.args[2], s.args[1]))
+        yield "a mask is turned round", replace(s, args=(*s.args[:1], *s.args[:0:-1]))
     if isinstance(s, Compute) and s.op == "exp":
         yield "an exponential is another function", replace(s, op="tanh")
     if isinstance(s, Compute) and s.op == "recip":
@@ -172,3 +172,31 @@ def test_half_precision_is_computed_in_single() -> None:
 def test_tiles_are_made_small_once_and_for_all() -> None:
     program = tile_case("trace").program
     assert shrunk(shrunk(program)) == shrunk(program) != program
+
+
+def test_a_compiled_plan_stands_in_for_its_function() -> None:
+    case = tile_case("swiglu")
+    fast = case.plan.compile("torch")
+    x, a, b = torch.randn(5, 4), torch.randn(4, 6), torch.randn(4, 6)
+    assert torch.allclose(fast(x, a, b), case.fn(x, a, b), atol=1e-6)
+    assert torch.allclose(fast(x, w2=b, w1=a), case.fn(x, a, b), atol=1e-6)
+    assert all(found.kind == "equal" for found in case.plan.checks.values())
+    with pytest.warns(RuntimeWarning, match="a size is 0"):
+        assert fast(x[:0], a, b).shape == (0, 6)
+    with pytest.warns(RuntimeWarning, match="w2 has shape"):
+        assert torch.allclose(fast(x, a, b[:, :1]), case.fn(x, a, b[:, :1]))
+
+
+def test_a_file_refuses_what_it_wasnt_made_for() -> None:
+    case = tile_case("cross entropy")
+    fast = loaded(case.plan.emit("torch"), case.plan.name)
+    x, w, y = torch.randn(5, 4), torch.randn(4, 6), torch.randint(0, 6, (5,))
+    assert torch.allclose(fast(x, w, y), case.fn(x, w, y))
+    assert torch.allclose(fast(x.mT.contiguous().mT, w, y), case.fn(x, w, y))
+    for wrong, kind in (
+        ((x[0], w, y), ValueError), ((x, w[:3], y), ValueError), ((x, w, y[:4]), ValueError), ((x.long(), w, y), TypeError),
+        ((x, w.double(), y), TypeError), ((x, w, y.float()), TypeError), ((x, w, y - 100), IndexError),
+        ((x, w, y + 6), IndexError),
+    ):  # fmt: skip
+        with pytest.raises(kind):
+            fast(*wrong)

@@ -228,6 +228,16 @@ def unknown_choice(what: str, given: str, known: Iterable[str]) -> str:
     return f"{what} {given}: no such {what}{nearest(given, known)}"
 
 
+def not_checked_for(name: str, why: str) -> str:
+    """A call outside the sizes and dtypes that a plan was checked for."""
+    return f"{name}: run as written, for the compiled plan doesn't take this call: {why}"
+
+
+def wrong_code(backend: str, why: str) -> str:
+    """Code that a check on the way out has found wrong."""
+    return f"the {backend} code of this plan fails its check ({why}); this is a bug of commute, and nothing was written"
+
+
 def missing_size(name: str, symbols: Iterable[str]) -> str:
     """A cost needs numbers, and an axis has none."""
     return f"--size {name}=...: a cost in numbers needs the size of every axis ({', '.join(symbols)})"
