@@ -136,7 +136,8 @@ def _kernels(plan: Plan) -> str:
     outer, inner = (plan.row.levels[0].name, plan.row.inner.name) if plan.row else ("outside", "inside")
     legend = (
         f"<p class=legend><span class=outer>{escape(outer)}</span><span class=inner>{escape(inner)}, for a tile</span>"
-        "<span class=registers>registers, one number a position</span><span class=move>a transfer, with the size of a tile</span></p>"
+        "<span class=registers>registers, one number a position</span>"
+        "<span class=move>a transfer, with the size of a tile</span></p>"
     )
     text = (
         "<i>n / 64</i> is parted into groups of 64, <i>n ~ 64</i> streamed 64 at a time. Under each column stands what moves "
@@ -166,7 +167,7 @@ def _formulae(plan: Plan) -> str:
         low = f"<sub>{i}</sub>" if len(plan.kernels) > 1 else ""
         rows.append(_equation(f"H{low}", summed(figures.traffic()), kernel.figures["traffic"]))
         rows.append(_equation(f"M{low}", summed(figures.widest()), kernel.figures["memory"]))
-        tiles = [f"g_{size_name(a)} = {t:,}" for a, t in kernel.grid.items() if t > 1]
+        tiles = [f"g_{size_name(a)} = {t:,}" for a, t in kernel.grid.items() if 1 < t < figures.full[a]]
         tiles += [f"s_{size_name(kernel.stream[0])} = {kernel.stream[1]:,}"] if kernel.stream else []
         rows.append(f"<p class=tiles>{', '.join(map(_lowered, tiles)) or 'one position of the grid at a time'}</p>")
         rows.append(_best(found[i - 1], low))
