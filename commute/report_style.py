@@ -46,7 +46,8 @@ th,td{text-align:right;padding:4px 0 4px 28px;border-bottom:1px solid var(--rule
 th:first-child,td:first-child{padding-left:0}.words{text-align:left;white-space:normal}
 .table .note{margin-top:12px;font-size:14px;max-width:400px}
 footer{font-size:14px;color:var(--quiet);border-top:1px solid var(--rule);padding-top:14px}
-@media (max-width:760px){figure:not(.small){margin-left:-20px;margin-right:-20px}.plots figure:not(.small){margin:0}main{padding:40px 24px}header{margin-bottom:48px}section{margin-bottom:56px}h1{font-size:36px}.formula{font-size:18px}}
-@media print{body{font-size:11pt}main{max-width:none;padding:0}section{margin-bottom:28pt}figure{overflow:visible;break-inside:avoid}
-figure svg{min-width:0 !important}.law,h2,h3{break-after:avoid}}
+@media screen and (max-width:760px){figure:not(.small){margin-left:-20px;margin-right:-20px}.plots figure:not(.small){margin:0}main{padding:40px 24px}header{margin-bottom:48px}section{margin-bottom:56px}h1{font-size:36px}.formula{font-size:18px}}
+@media print{@page{margin:14mm}body{font-size:11pt}main{max-width:none;padding:0}header{margin-bottom:28pt}section{margin-bottom:24pt}
+figure{overflow:visible;break-inside:avoid}figure svg{min-width:0 !important}.law{break-inside:avoid;break-after:avoid}h2,h3,.note,.legend{break-after:avoid}
+.plots{grid-template-columns:1fr 1fr;gap:16pt 20pt}.table,tr{break-inside:avoid}}
 """.strip()  # noqa: E501
