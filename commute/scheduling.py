@@ -147,7 +147,9 @@ def stream_proofs(forms: Forms, kernel: Kernel) -> list[Evidence]:
         try:
             gone = passes_of(forms, kernel, passes)
             for each in gone:
-                merge = each.merge() if axis == kernel.split and kernel.parts > 1 else None
+                parted = axis == kernel.split and kernel.parts > 1
+                # A chunk's states are merged with those so far, as the parts of an axis are.
+                merge = each.merge() if parted or any(s.moves for s in each.running.states) else None
                 evidence += [*each.corrections(), *(e for e in (each.unit(), merge) if e is not None)]
             evidence += skip_proofs(gone) if passes is kernel.passes else []
         except (NotSeparable, NotAFold) as error:

@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Evidence:
-    """One claim about a stream: `what` is "correction", "merge", "schedule" or "blocks".
+    """One claim about a stream: `what` is "correction", "unit", "merge", "blocks" or "schedule".
 
     `axis` is the streamed or parted axis, `reduction` what the claim is about and `correction` what it says (board notation);
     `verdict` is PROVED or UNKNOWN with a `reason`.
