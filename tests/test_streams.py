@@ -131,7 +131,7 @@ def masked(s: Float[Tensor, "m m"], v: Float[Tensor, "m"]) -> Float[Tensor, "m"]
 
 ONE_PASS = [
     (tilted, 2, True), (log_of_weights, 2, False), (place, 2, False), (shared, 4, False), (entropy, 2, True),
-    (divergence, 3, True), (variance, 2, False), (kurtosis, 4, True), (covariance, 3, False), (weighted_spread, 2, False),
+    (divergence, 3, False), (variance, 2, False), (kurtosis, 4, True), (covariance, 3, False), (weighted_spread, 2, False),
     (reach, 2, False),
 ]  # fmt: skip
 """Programs that take one pass, how many of their states are corrected at least, and whether the fold is proved here too."""
