@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
-from math import prod
+from math import inf, prod
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -200,6 +200,7 @@ class RewriteSpace:
             while opened := [c for c, n in choice.items() if n.op in ALONG]:
                 choice |= {c: search.estimate[c][1] for c in opened}
                 choice = {c: choice.get(c) or search.estimate[c][1] for c in self.forms.order(choice, self.roots)}
+            search.best = inf  # a form is planned however much dearer it is than the others
             return search.planned(choice)
 
     def table(self, n: int = 10) -> list[dict[str, Any]]:

@@ -124,7 +124,7 @@ UNSUPPORTED: list[tuple[Callable[..., Any], str]] = [
     (noise, "torch.randn_like: a random operator"),
     (fresh_noise, "torch.rand: a random operator"),
     (dropped, "random"),
-    (inverse, "linalg_inv is not lifted"),
+    (inverse, "torch.linalg.inv is not lifted"),
     (rounded, "Tensor.round is not lifted"),
     (cast_to_int, "a cast of reals to torch.int64 rounds"),
     (halved, "axis n would have to be divisible by 2: annotate it as a multiple, such as 2*k"),
