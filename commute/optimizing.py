@@ -230,12 +230,14 @@ class Optimizer:
         return sum(len(c.arguments) for c in self.lifted.opaque)
 
     def _rivals(self, found: Sequence[Planned], chosen: Planned, rejected: dict[int, str], most: int = 5) -> tuple[Rival, ...]:
-        """The next best plans, each with the reason why it lost."""
+        """The next best plans, each with the reason why it lost; plans whose kernels have the same figures are listed once."""
         rivals: list[Rival] = []
+        seen = {_figures(chosen)}
         best = self.target
         for i, plan in enumerate(found):
-            if plan is chosen or len(rivals) >= most:
+            if plan is chosen or len(rivals) >= most or _figures(plan) in seen:
                 continue
+            seen.add(_figures(plan))
             why = rejected.get(i) or f"{plan.cost / chosen.cost:.3g} times the {best.objective} of the plan"
             terms = tuple(self.forms.build(plan.choice, r) for r in self.roots)
             rivals.append(Rival(terms, len(plan.kernels), totals(plan, self.target), why))
@@ -251,6 +253,12 @@ class Optimizer:
         if unfused is not None:
             gains |= {"unfused": unfused.cost / chosen.cost, "unfused_traffic": unfused.traffic / chosen.traffic}
         return gains
+
+
+def _figures(plan: Planned) -> tuple:
+    """What tells two plans apart for a reader: the figures of their kernels, to four digits, and whether they may be taken."""
+    kernels = sorted(tuple(f"{x:.4g}" for x in (k.seconds, k.traffic, k.matmul, k.exp)) for k in plan.kernels)
+    return plan.unfit, *kernels
 
 
 def frontier(found: Sequence[Planned]) -> tuple[dict[str, float], ...]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import prod
 
+import numpy as np
+
 from commute.egraph.cost import TRANSCENDENTAL, Costing, Region, matmul_sides
 from commute.egraph.forms import Forms
 from commute.theory.axes import Axis
@@ -35,7 +37,7 @@ def least_seconds(forms: Forms, region: Region, full: Mapping[Axis, int], machin
 
 def least_traffic_of(forms: Forms, region: Region, full: Mapping[Axis, int]) -> float:
     """Values of the arrays that a region reads and writes, each once."""
-    held = {a: float(n) for a, n in full.items()}
+    held = {a: np.asarray(float(n)) for a, n in full.items()}
     volume = Costing(forms, region, full).volume
     return float(sum(volume(c, held) for c in (*region.leaves, *region.outputs)))
 

@@ -12,6 +12,7 @@ from math import prod
 
 import numpy as np
 
+from commute.egraph.bounds import least_traffic_of
 from commute.egraph.cost import Costing, Figures, Region
 from commute.egraph.forms import Forms
 from commute.egraph.masks import empty_where, share_left
@@ -22,8 +23,8 @@ from commute.theory.machines import DTYPES, Machine
 MOST_GRID = 3
 """At most so many grouped axes get a choice of tile; the others are woven by 1."""
 
-TIE = 1e-17
-"""Seconds that a value moved counts as where times are equal: far below what a memory takes, above what rounding leaves."""
+TIE, WORK_TIE = 1e-17, 1e-21
+"""Seconds that a value moved, or an operation, counts as where times are equal: far below what they take."""
 
 
 @dataclass
@@ -77,22 +78,25 @@ class Target:
         return (self.capacity or self.machine.inner.capacity) / self.bytes
 
     def score(self, kernel: Kernel) -> float:
-        """What is to be least; of two that are equally fast, the one that moves less."""
+        """What is to be least; of two that are equally fast, the one that moves less, then the one that computes less."""
         if self.objective == "traffic":
             return kernel.traffic
-        return kernel.joules if self.objective == "energy" else kernel.seconds + TIE * kernel.traffic
+        if self.objective == "energy":
+            return kernel.joules
+        return kernel.seconds + TIE * kernel.traffic + WORK_TIE * (kernel.matmul + kernel.vector + kernel.exp)
 
 
 def best_kernel(forms: Forms, region: Region, full: Mapping[Axis, int], target: Target, least: float = 0.0) -> Kernel | None:
     """The best way to run a region as one kernel, or None where nothing fits the inner level; it costs at least `least`."""
     best: Kernel | None = None
+    moved = least_traffic_of(forms, region, full)
     schedules = {
         a: Scheduler(forms, region.node, region.inner, region.outputs, a).schedule() for a in _streams(forms, region, full)
     }
     once = [a for a, p in schedules.items() if p.count == 1 and not any(a in forms.free[c] for c in region.outputs)][:1]
     for stream in (None, *schedules):
         for split in (None, *(a for a in once if a != stream)):
-            if best is not None and target.score(best) <= 1.0001 * least:
+            if best is not None and target.score(best) <= 1.0001 * least and best.traffic <= 1.0001 * moved:
                 return best
             found = _tiled(forms, region, full, target, schedules.get(stream) if stream else None, split)
             if found is not None and (best is None or target.score(found) < target.score(best)):

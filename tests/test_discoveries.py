@@ -10,14 +10,18 @@ import pytest
 
 from commute.discovering import case_found
 from commute.egraph import moves
+from commute.egraph.bounds import least_seconds, least_traffic_of
 from commute.egraph.forms import Move
 from commute.kernels.catalogue import ROWS
 from commute.kernels.row import Case
+from commute.optimizing import optimize
 from commute.theory.law import all_laws
+from commute.theory.machines import MACHINES
 from commute.theory.schemas import SCHEMAS
 
 ROOT = Path(__file__).parents[1]
-SLOW = {"causal_linear_attention", "attention_gradient", "attention_layer_on_four", "kl_divergence", "linear_cross_entropy", "fourth_power_attention"}
+SLOW = {"causal_linear_attention", "attention_gradient"}
+SLOW |= {"attention_layer_on_four", "kl_divergence", "linear_cross_entropy", "fourth_power_attention"}
 """Programs that `make discoveries` alone runs."""
 
 ALIKE = {"capped_scores", "added_bias", "linear_biases", "sliding_window", "mlp_on_four", "entropy", "gated_sum_attention"}
@@ -36,6 +40,29 @@ def test_a_plan_is_found_with_a_certificate(number: int, case: Case) -> None:
     assert found["found"], found["missing"]
     assert found["certificate"]
     assert found["gain"] >= 1
+
+
+BOUNDED = [c for _, c in CASES if c.name in ("attention", "lora", "latent_attention")]
+
+
+@pytest.mark.parametrize("case", BOUNDED, ids=lambda c: c.name)
+def test_no_kernel_is_faster_than_what_it_must_move_and_compute(case: Case) -> None:
+    plan = optimize(case.reference, sizes=case.sizes)
+    assert plan.forms is not None
+    for kernel in plan.kernels:
+        own, full = kernel.kernel, kernel.kernel.full
+        least = least_seconds(plan.forms, own.region, full, MACHINES["h100"], "float16", 2)
+        assert 0 < least <= own.seconds * (1 + 1e-9)
+        if own.share == 1:
+            assert least_traffic_of(plan.forms, own.region, full) <= own.traffic * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("case", BOUNDED[:1], ids=lambda c: c.name)
+def test_rivals_differ_in_their_figures(case: Case) -> None:
+    plan = optimize(case.reference, sizes=case.sizes)
+    figures = [(round(r.figures["seconds"], 12), r.figures["traffic"], r.figures["flops"], r.figures["exps"], r.reason)
+               for r in plan.rivals]  # fmt: skip
+    assert figures and len(set(figures)) == len(figures)
 
 
 NAMES = re.compile(r"attention|flash|\bquer(y|ies)\b|\bkeys?\b.*\bvalues?\b|\blora\b|\bmla\b|\bgqa\b|swiglu|layer.?norm|"
