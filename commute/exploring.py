@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from commute.lowering.lifted import Lifted
 
 INFINITE = "infinite"
+MOST_NODES = 12_000
+"""So far is a space explored; a chain of 32 matrices has some 7000 nodes."""
 POOL = 64
 """So many forms are planned, at least, before the cheapest of them are named."""
 
@@ -66,7 +68,7 @@ def explore(
     forms = Forms()
     with deep_recursion():
         roots = [forms.insert(t) for t in lifted.terms]
-        stopped = Explorer(forms, seconds=timeout).run()
+        stopped = Explorer(forms, most=MOST_NODES, seconds=timeout).run()
     return RewriteSpace(lifted, forms, tuple(forms.find(r) for r in roots), given, target, stopped)
 
 

@@ -97,13 +97,13 @@ def chain_of(count: int):
     return function
 
 
-@pytest.mark.parametrize("count", range(2, 13, 2))
+@pytest.mark.parametrize("count", [2, 4, 6, 8, 10, 12, 32])
 def test_the_cheapest_form_of_a_chain_is_the_one_of_dynamic_programming(count: int) -> None:
     random = Random(count)
     function = chain_of(count)
-    for _ in range(2):
+    for _ in range(2 if count < 32 else 1):
         dims = [random.randint(1, 400) for _ in range(count + 1)]
-        space = commute.explore(function, sizes={f"d{i}": d for i, d in enumerate(dims)})
+        space = commute.explore(function, sizes={f"d{i}": d for i, d in enumerate(dims)}, timeout=60)
         assert space.stopped == "complete"
         # A product with a side of length 1 is no work for matrix units: it counts half.
         assert space.cheapest(1)[0].estimate <= least(dims)
