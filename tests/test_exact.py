@@ -35,8 +35,8 @@ from commute.theory.ops import (
 from commute.theory.terms import INT, NINF, ONE, ZERO, Term, const, fold_over, index, postorder, read, reduce, state
 from commute.verify.exact import ExactResult, check_exact
 from commute.verify.fields import Field
-from commute.verify.primes import is_prime, square_root, tower
 from commute.verify.inputs import Assume, InputSpec
+from commute.verify.primes import is_prime, square_root, tower
 
 B, N, M, D, K = axis("b"), axis("n"), axis("n", 1), axis("d"), axis("k")
 SIZES = [{"b": 2, "n": 3, "d": 4, "k": 2}, {"b": 1, "n": 2, "d": 3, "k": 3}]
