@@ -222,7 +222,8 @@ class KernelRun:
             root = COMPOSITES[op].definition(tuple(holes), ())
             for t in postorder(root):
                 if t not in known:
-                    known[t] = self.applied(t.op, [known[a] for a in t.args]) if t.args else self.constant(t)
+                    number = not any(s in holes for s in postorder(t))
+                    known[t] = self.constant(t) if number else self.applied(t.op, [known[a] for a in t.args])
             return self.engine.real(known[root])
         if op == "where":
             mask, *branches = args
@@ -236,7 +237,7 @@ class KernelRun:
         return real[0].unary(op)
 
     def constant(self, t: Term) -> Exact:
-        """A number in the definition of a composite."""
+        """A number in the definition of a composite: roots of numbers are exact as terms only."""
         self.engine.run([t])
         return self.engine.values[t]
 

@@ -6,7 +6,7 @@ To add here: another way to run a kernel.  Never here: the steps themselves (`ti
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from commute.egraph.forms import Forms, Node
@@ -16,6 +16,7 @@ from commute.lowering.registry import Unsupported
 from commute.lowering.tile import Array, Loop, TileKernel, TileProgram
 from commute.lowering.tile_build import Builder
 from commute.lowering.tile_reads import arrays_read, live
+from commute.lowering.tile_slide import slid
 from commute.lowering.tile_split import Splitter
 from commute.theory.axes import Axis
 from commute.theory.terms import index, read
@@ -31,7 +32,9 @@ class OneByOne(Scheduler):
 def tile_program(plan: Plan, forms: Forms, whole: Collection[int] = ()) -> TileProgram:
     """The kernels of a plan in the order in which they run; those numbered in `whole` without tiles."""
     kernels: list[TileKernel] = []
-    for i, k in enumerate(plan.kernels):
+    number = {id(k): i for i, k in enumerate(plan.kernels)}
+    for k in _ordered(plan.kernels):
+        i = number[id(k)]
         kernels += [as_whole(forms, k, f"{plan.name}_{i}")] if i in whole else _kernels(forms, k, f"{plan.name}_{i}", i)
     names = {forms.find(forms.insert(t)): f"out{i}" if len(plan.terms) > 1 else "out" for i, t in enumerate(plan.reference)}
     return TileProgram(plan.name, tuple(kernels), tuple(names[forms.find(forms.insert(t))] for t in plan.reference))
@@ -42,7 +45,21 @@ def as_whole(forms: Forms, plan: KernelPlan, name: str) -> TileKernel:
     return _kernel(forms, plan, name, None, {})
 
 
+def _ordered(kernels: Sequence[KernelPlan]) -> list[KernelPlan]:
+    """Kernels that make an array before those that read it."""
+    made = {m.name for k in kernels for m in k.makes}
+    left, done = list(kernels), []
+    while left:
+        ready = next((k for k in left if not (made & set(k.reads)) - {m.name for d in done for m in d.makes}), None)
+        if ready is None:
+            raise Unsupported("kernels that need one another's results")
+        left.remove(ready)
+        done.append(ready)
+    return done
+
+
 def _kernels(forms: Forms, plan: KernelPlan, name: str, number: int) -> list[TileKernel]:
+    plan = slid(forms, plan)
     if plan.split is not None:
         with suppress(Unsupported):
             return list(Splitter(forms, plan, name, number).kernels())
