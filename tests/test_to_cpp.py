@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 import commute
+from commute.lowering.checking_printed import loaded
 from commute.lowering.registry import Unsupported
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="the C++ backend needs g++")
@@ -80,7 +81,7 @@ def test_compiled_plans_compute_what_the_programs_do(function: Callable[..., Any
 
 def test_half_precision_strides_and_wrong_calls() -> None:
     plan = commute.optimize(low_rank, machine="cpu", dtype="float32", sizes=SIZES[low_rank][0])
-    fast = plan.compile("cpp")
+    fast = loaded(plan.emit("cpp"), plan.name)
     x, w, a, b = _arguments(low_rank, SIZES[low_rank][1])
     turned = fast(x.T.contiguous().T, w, a, b)
     assert torch.equal(turned, fast(x, w, a, b))
