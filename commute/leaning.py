@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from commute.egraph.canon import Canon, OutOfBudget
+from commute.egraph.cases import joined_by_cases
 from commute.theory.ops import indicator, lnot
 from commute.theory.polynomial import poly_of
 from commute.theory.terms import ONE, ZERO, Term
@@ -16,6 +17,9 @@ from commute.verify.definedness import Obligation
 
 _FEW = 60
 """Where the programs owe more than this, conditions are compared as they are written only."""
+
+_TRIED = 4
+"""Pairs of obligations that are tried by cases."""
 
 
 def leaned_on(mine: Sequence[Obligation], theirs: Sequence[Obligation], canon: Canon) -> dict[tuple[Term, Term], None]:
@@ -32,7 +36,26 @@ def leaned_on(mine: Sequence[Obligation], theirs: Sequence[Obligation], canon: C
                 pairs[have.term, mark] = None
                 for g in have.guards:
                     pairs |= {(g[0], h[0]): None for h in owed.guards if canon.memo.get(g[0]) is canon.memo.get(h[0])}
-    return {pair: None for pair in [*pairs, *_choices(mine, theirs, canon)] if pair[0] is not pair[1]}
+    found = [*pairs, *_choices(mine, theirs, canon), *_by_cases(mine, theirs, canon)]
+    return {pair: None for pair in found if pair[0] is not pair[1]}
+
+
+def _by_cases(mine: Sequence[Obligation], theirs: Sequence[Obligation], canon: Canon) -> Iterator[tuple[Term, Term]]:
+    """Pairs of what both owe that are equal in every case, where the goals were shown by cases too."""
+    forms = {canon.memo.get(have.term, have.term) for have in mine}
+    open_pairs = [
+        (have.term, owed.term)
+        for owed in theirs
+        if canon.memo.get(owed.term, owed.term) not in forms
+        for have in mine
+        if have.predicate == owed.predicate and owed.predicate != "real"
+    ]
+    for a, b in open_pairs[:_TRIED] if canon.open_clips else ():
+        try:
+            if joined_by_cases(canon, _form(a, canon), _form(b, canon)):
+                yield a, b
+        except (OutOfBudget, RecursionError, ValueError, KeyError, AssertionError):  # search is not trusted
+            return
 
 
 def _choices(mine: Sequence[Obligation], theirs: Sequence[Obligation], canon: Canon) -> Iterator[tuple[Term, Term]]:

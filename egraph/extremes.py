@@ -37,6 +37,9 @@ class Extremes:
         left, right = self.canon.functions.as_exp(x), self.canon.functions.as_exp(y)
         if left is not None and right is not None:
             return self.canon.norm(law("exp_max", {"x": left, "y": right}).lhs)
+        smaller = self._smaller_exp(t)
+        if smaller is not None:
+            return smaller
         ordered = self._insert_all(x, y)
         if ordered.op != "max" or EXT in (ordered.args[0].sort, ordered.args[1].sort) or ordered.sort == EXT:
             return ordered
@@ -46,6 +49,21 @@ class Extremes:
             if clipped is not None:
                 return clipped
         return self._shared(ordered)
+
+    def _smaller_exp(self, t: Term) -> Term | None:
+        """max(-exp(a), -exp(b)) as -exp(min(a, b)); None for other arguments."""
+        if t.sort == EXT or any(list(poly_of(x).values()) != [-1] for x in t.args):
+            return None
+        parts = [self.canon.functions.as_exp(self.canon.norm(mul(MINUS_ONE, x))) for x in t.args]
+        if parts[0] is None or parts[1] is None:
+            return None
+        law = self.journal.law
+        step = law("exp_min", {"x": parts[0], "y": parts[1]})
+        opposite = law("min_by_max", {"x": step.rhs.args[0], "y": step.rhs.args[1]}).rhs
+        for x in opposite.args[1].args:
+            self.canon.norm(x)
+        self.journal.computed("ring", mul(MINUS_ONE, opposite), opposite.args[1])
+        return self.canon.norm(mul(MINUS_ONE, step.lhs))
 
     def _clip(self, x: Term, y: Term) -> Term | None:
         """max(x, y) as y + s·max(P, 0), where y is a number or both are multiples of one thing; P's lead is positive."""

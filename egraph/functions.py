@@ -65,9 +65,20 @@ class Functions:
             return norm(law("exp_where", {"c": x.args[0], "x": x.args[1], "y": x.args[2]}).rhs)
         if x.op == "add":
             return norm(law("exp_sum", {"x": x.args[0], "y": x.args[1]}).rhs)
+        if x.sort == EXT and self.canon.open_clips:
+            return self._exp_of_extended(t)
         if x.sort == EXT:
             return t
         return self._exp_of_log(t) or t
+
+    def _exp_of_extended(self, t: Term) -> Term:
+        """exp of a maximum that may be -inf as a maximum of exponentials, which are numbers."""
+        x, norm, law = t.args[0], self.canon.norm, self.journal.law
+        if x.op == "max":
+            return norm(law("exp_max", {"x": x.args[0], "y": x.args[1]}).rhs)
+        if x.op == "reduce" and x.attrs[0] == "max":
+            return norm(law("exp_of_maximum", {"x": x.args[0]}, {"k": x.attrs[1]}).rhs)
+        return t
 
     def as_exp(self, x: Term) -> Term | None:
         """The exponent of a product of exponentials, where x is one; exp of it has x as its normal form."""

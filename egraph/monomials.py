@@ -12,7 +12,7 @@ from itertools import combinations
 
 from commute.egraph.journal import Journal
 from commute.theory.index import simplify
-from commute.theory.ops import add, exp, indicator, land, lt, maximum, mul, recip
+from commute.theory.ops import add, eq, exp, indicator, land, lt, maximum, mul, recip, sqrt, where
 from commute.theory.polynomial import (
     UNIT,
     Monomial,
@@ -25,6 +25,7 @@ from commute.theory.polynomial import (
     product,
     times,
 )
+from commute.theory.schemas import in_case
 from commute.theory.terms import INT, MINUS_ONE, ONE, ZERO, Term
 
 _ROUNDS = 200
@@ -154,6 +155,9 @@ class Products:
             }
         elif c.op == "eq" and all(a.sort == INT for a in c.args):
             return self._where_zero(atom, plus(poly_of(c.args[0]), poly_of(c.args[1]), -1), powers)
+        elif c.op == "lt" and all(a.sort == INT for a in c.args):
+            gap = plus(plus(poly_of(c.args[0]), poly_of(c.args[1]), -1), {UNIT: Fraction(1)})
+            return self._where_zero(atom, gap, powers) if simplify(eq(poly_term(gap), ZERO)) is c else None
         else:
             return None
         for law, other in others.items():
@@ -163,6 +167,9 @@ class Products:
                 self.journal.computed("ring", before, step.lhs)
                 return times(((atom, 1),), ((other, 1),)), before, step.rhs
         poly = poly_of(x)
+        exponent = self._exponent_where_zero(atom, poly, powers) if c.op == "eq" else None
+        if exponent is not None:
+            return exponent
         if c.op == "eq" and len(poly) > 1:
             return self._where_zero(atom, poly, powers)
         if self.open_clips and c.op == "lt":
@@ -188,6 +195,21 @@ class Products:
         after = self.journal.computed("ring", add(mul(share, step.rhs), mul(atom, less)), poly_term(poly_of(mul(atom, less))))
         return times(((atom, 1),), lead), before, after
 
+    def _exponent_where_zero(self, atom: Term, poly: Poly, powers: dict[Term, int]) -> tuple[Monomial, Term, Term] | None:
+        """[P = 0]·exp(k·L) -> [P = 0]·exp(k·(L - P/c)) for the leading monomial c·L of P."""
+        lead, condition = max(poly, key=monomial_key), atom.args[0]
+        found = next((a for a in powers if lead != UNIT and (direction(a) or (UNIT, 0))[0] == lead), None)
+        if found is None:
+            return None
+        share = (direction(found) or (UNIT, 0))[1] / poly[lead]
+        rest = poly_term({m: -v * share for m, v in poly.items() if m != lead})
+        split = add(mul(monomial_term(UNIT, share), condition.args[0]), rest)
+        self.journal.computed("ring", found.args[0], split)
+        whole = mul(atom, exp(split))
+        choice = where(condition, in_case(whole, condition, True), in_case(whole, condition, False))
+        after = self.norm(self.journal.computed("cases", whole, choice))
+        return times(((atom, 1),), ((found, 1),)), mul(atom, found), after
+
     def _implied(self, powers: dict[Term, int]) -> tuple[Monomial, Term, Term] | None:
         """[c]·[d] of two comparisons of integers, of which one follows from the other or from its contrary."""
         found = [a for a in powers if is_indicator(a) and a.args[0].op in ("lt", "eq") and a.args[0].args[0].sort == INT]
@@ -209,6 +231,8 @@ class Products:
 
     def _cancel(self, atom: Term, powers: dict[Term, int]) -> tuple[Monomial, Term, Term] | None:
         below = atom.args[0]
+        if powers.get(below) and powers.get(sqrt(below)):
+            return self._rooted(below)
         if below in powers:
             witness = self.known("nonzero", below)
             if witness is None:
@@ -218,6 +242,12 @@ class Products:
         if below.op != "add":
             return None
         return self._divide(atom, poly_of(below), powers)
+
+    def _rooted(self, x: Term) -> tuple[Monomial, Term, Term]:
+        """x·√x·1/x -> √x, which holds for x <= 0 too."""
+        inverse, step = self.journal.law("recip_of_sqrt", {"x": x}), self.journal.law("times_recip_sqrt", {"x": x})
+        used = times(times(((x, 1),), ((sqrt(x), 1),)), ((recip(x), 1),))
+        return used, mul(x, inverse.rhs), step.rhs
 
     def _absorb(self, atom: Term, powers: dict[Term, int]) -> tuple[Monomial, Term, Term] | None:
         """x·1/x·1/x -> 1/x and x·x·1/x -> x, which hold for x = 0 too."""

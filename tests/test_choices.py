@@ -52,6 +52,11 @@ EQUAL = {
     "exp of a masked maximum": (
         exp(maximum(where(c, x, NINF), where(d, y, NINF))), maximum(where(c, exp(x), ZERO), where(d, exp(y), ZERO))
     ),
+    "exp of a maximum that may be real": (exp(maximum(where(c, x, NINF), y)), maximum(where(c, exp(x), ZERO), exp(y))),
+    "the smaller exponential": (minimum(exp(x), exp(const(-1))), exp(minimum(x, const(-1)))),
+    "where two are equal": (mul(indicator(eq(x, y)), exp(x)), mul(indicator(eq(x, y)), exp(y))),
+    "below one": (mul(indicator(lt(i, ONE)), add(i, s)), mul(indicator(eq(i, ZERO)), s)),
+    "a number by its root": (mul(mul(x, sqrt(x)), recip(x)), where(eq(x, ZERO), mul(ZERO, recip(x)), sqrt(x))),
     "one over a choice": (recip(where(c, x, y)), where(c, recip(x), recip(y))),
     "a choice of quotients": (where(c, recip(x), recip(y)), recip(where(c, x, y))),
     "a root of a choice, its mask a number": (sqrt(where(c, x, y)), where(lt(ZERO, flag), sqrt(x), sqrt(y))),
@@ -75,6 +80,11 @@ NEARLY = {
     "exp of a masked maximum": (
         exp(maximum(where(c, x, NINF), where(d, y, NINF))), maximum(where(c, exp(x), ZERO), where(d, exp(y), ONE))
     ),
+    "exp of a maximum that may be real": (exp(maximum(where(c, x, NINF), y)), maximum(where(c, exp(x), ONE), exp(y))),
+    "the smaller exponential": (minimum(exp(x), exp(const(-1))), exp(maximum(x, const(-1)))),
+    "where two are equal": (mul(indicator(le(x, y)), exp(x)), mul(indicator(le(x, y)), exp(y))),
+    "below one": (mul(indicator(lt(g, ONE)), add(g, s)), mul(indicator(eq(g, ZERO)), s)),
+    "a number by its root": (sqrt(x), mul(x, recip(sqrt(x)))),
     "a quotient that isn't chosen": (where(c, recip(x), ZERO), mul(flag, recip(x))),
     "a quotient that is chosen elsewhere": (where(c, recip(x), ZERO), where(c, recip(x), mul(ZERO, recip(y)))),
     "a quotient of both": (recip(where(c, x, ONE)), add(where(c, recip(x), ONE), mul(ZERO, recip(x)))),
