@@ -233,7 +233,7 @@ class Search:
         except Cyclic:
             return None
         cut = Cutting(self, {c: choice[c] for c in order}, order)
-        return cut.at(frozenset(c for c in order if choice[c].op != "leaf" and self.forms.free[c] and stored(c)))
+        return cut.at(frozenset(c for c in order if choice[c].op != "leaf" and self.forms.free[c] and stored(c)), joined=False)
 
     def kernel(self, region: Region) -> Kernel | None:
         """The best kernel of a region, remembered."""
@@ -305,8 +305,9 @@ class Cutting:
                         best, improved = other.cost, len(expanded)
         return min((p for p in found.values() if p is not None), key=lambda p: p.cost, default=None)
 
-    def at(self, stored: frozenset[int], limit: float = inf) -> Planned | None:
-        """The plan that stores these classes besides the results, None where nothing fits or it must cost above the limit."""
+    def at(self, stored: frozenset[int], limit: float = inf, joined: bool = True) -> Planned | None:
+        """The plan that stores these classes besides the results, None where nothing fits or it must cost above the limit;
+        `joined` lets kernels over the same axes run as one."""
         search = self.search
         kept = [c for c in self.order if (c in stored or c in search.roots) and self.node[c].op != "leaf"]
         regions = {c: self._region((c,), set(kept)) for c in kept}
@@ -326,7 +327,8 @@ class Cutting:
             if changing[c] or not search.static:
                 kernels.append(kernel)
         stages = self._stages()
-        kernels = sorted(self._together(kernels, set(kept), stages), key=lambda k: stages[k.region.outputs[0]])
+        kernels = self._together(kernels, set(kept), stages) if joined else kernels
+        kernels = sorted(kernels, key=lambda k: stages[k.region.outputs[0]])
         return Planned(self.node, kernels, sum(search.target.score(k) for k in kernels))
 
     def _region(self, outputs: tuple[int, ...], kept: set[int]) -> Region:
