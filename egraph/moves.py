@@ -31,6 +31,8 @@ UNLOG = Move("exp of a logarithm", ("exp_of_log", "exp_sum", "exp_neg"))
 
 MOST_FACTORS = 64
 MOST_TERMS = 6
+LONG = 8
+"""Products of so many factors are explored by their cuts alone."""
 MOST_FORMS = 24
 """The most nodes that one class is given, cuts apart."""
 
@@ -44,6 +46,7 @@ class Explorer:
         self.deadline = monotonic() + seconds
         self.done: set[tuple[Node, int]] = set()
         self.stopped = ""
+        self.left_out = False
 
     def run(self, rounds: int = 12) -> str:
         """Explore; returns why it stopped: "complete", or the budget that was spent."""
@@ -55,7 +58,7 @@ class Explorer:
                         return self.stopped
                     self._visit(c, node)
             if self.forms.size == before:
-                return "complete"
+                return f"{MOST_FORMS} forms of a class" if self.left_out else "complete"
         return "rounds"
 
     def _spent(self) -> bool:
@@ -73,9 +76,12 @@ class Explorer:
         if (node, state) in self.done:
             return
         self.done.add((node, state))
+        room = MOST_FORMS - sum(move is not SPLIT for move in f.of(c).values())
         for move, new, *inner in _MOVES.get(node.op, _OTHERS)(f, c, node):
-            if move is SPLIT or len(f.of(c)) < MOST_FORMS:
-                f.put(c, new, move, node, inner[0] if inner else None)
+            if move is not SPLIT and room <= 0:
+                self.left_out = True
+                continue
+            room -= f.put(c, new, move, node, inner[0] if inner else None) and move is not SPLIT
 
 
 Found = Iterator[tuple[Move, Node] | tuple[Move, Node, tuple[int, Node]]]
@@ -91,9 +97,11 @@ def _con_moves(f: Forms, c: int, node: Node) -> Found:
 def _flatten(f: Forms, c: int, node: Node) -> Found:
     """Σ_K x·(Σ_L y) -> Σ_{K,L} x·y, with L renamed where it would capture."""
     bound = node.bound
+    if f.of(c).get(node) is SPLIT and max(len(n.args) for n in f.of(c)) >= LONG:
+        return  # a cut comes from a product that holds all of it already
     for i, a in enumerate(node.args):
-        for inner, move in list(f.of(a).items()):
-            if inner.op != "con" or move in (SPLIT, SLIDE, ATTACH) or len(inner.args) + len(node.args) > MOST_FACTORS:
+        for inner in _flattest(f, a):
+            if len(inner.args) + len(node.args) > MOST_FACTORS:
                 continue
             rest = node.args[:i] + node.args[i + 1 :]
             taken = bound.union(f.free[c], *(f.free[f.find(r)] for r in rest))
@@ -103,6 +111,13 @@ def _flatten(f: Forms, c: int, node: Node) -> Found:
                 args = [f.renamed(f.find(x), axis, fresh) for x in args]
                 axes = axes - {axis} | {fresh}
             yield FLATTEN, Node("con", (*rest, *args), (bound | axes,)), (a, inner)
+
+
+def _flattest(f: Forms, c: int) -> list[Node]:
+    """The products of a class with the most factors: those with fewer come back as cuts of these."""
+    found = [n for n, move in f.of(c).items() if n.op == "con" and move not in (SPLIT, SLIDE, ATTACH)]
+    most = max((len(n.args) for n in found), default=0)
+    return [n for n in found if len(n.args) == most]
 
 
 def _split(f: Forms, c: int, node: Node) -> Found:
