@@ -22,8 +22,8 @@ setup: .venv/.installed ## create .venv with the pinned dependencies
 demo: .venv/.installed ## prove streamed attention equal to plain attention, refute a broken one, recheck, draw
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
-test: .venv/.installed ## run every test, doctest and example
-	@$(BIN)/pytest -q
+test: .venv/.installed ## run every test, doctest and example, in two processes
+	@$(BIN)/pytest -q -n 2 --dist loadfile
 
 lint: .venv/.installed ## ruff: style, import order, banned imports
 	@$(BIN)/ruff check $(REAL)
