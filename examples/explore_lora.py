@@ -10,8 +10,10 @@ from torch import Tensor
 
 import commute
 
-Input, Weight = Float[Tensor, "n i"], Float[Tensor, "i o"]
-Down, Up = Float[Tensor, "i r"], Float[Tensor, "r o"]
+Input = Float[Tensor, "n i"]
+Weight = Float[Tensor, "i o"]
+Down = Float[Tensor, "i r"]
+Up = Float[Tensor, "r o"]
 
 
 def applied(x: Input, weight: Weight, down: Down, up: Up) -> Float[Tensor, "n o"]:
@@ -36,7 +38,8 @@ if __name__ == "__main__":
     (apart,), (inside,) = few.cheapest(1), many.cheapest(1)
     print(f"for 16 rows:    {apart}\nfor 65536 rows: {inside}")
     assert apart == few.written and inside.term != apart.term
-    assert few.without("i", "o").count < few.count  # a merged weight is an array over i and o
+    unmerged = few.without("i", "o").count  # a merged weight is an array over i and o
+    assert isinstance(unmerged, int) and isinstance(few.count, int) and unmerged < few.count
 
     print(f"applied = merged: {commute.prove(applied, merged).kind}")
     for step in many.path(many.written, inside):

@@ -11,6 +11,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -31,8 +32,11 @@ from commute.verify.definedness import obligations, uncovered
 from commute.verify.evaluate import evaluate
 from commute.verify.verdict import Verdict
 
-Vector, Queries, Keys = Float[Tensor, "n"], Float[Tensor, "n d"], Float[Tensor, "m d"]
-Mask, Row = Bool[Tensor, "n m"], Float[Tensor, "m"]
+Vector = Float[Tensor, "n"]
+Queries = Float[Tensor, "n d"]
+Keys = Float[Tensor, "m d"]
+Mask = Bool[Tensor, "n m"]
+Row = Float[Tensor, "m"]
 ROWS = "row n is fully masked"
 
 
@@ -64,7 +68,8 @@ def test_what_is_covered_is_defined_wherever_the_reference_is(everywhere: bool) 
         if not theirs or uncovered(mine, theirs, lambda a, b: a is b, lambda t: [t], facts, everywhere):
             continue
         covered += 1
-        want, got = evaluate([whole, part], {"n": len(grid)}, inputs, [n], strict=True)
+        arrays = {name: np.array(values) for name, values in inputs.items()}
+        want, got = evaluate([whole, part], {"n": len(grid)}, arrays, [n], strict=True)
         broken = [grid[i] for i in range(len(grid)) if math.isfinite(want[i]) and not math.isfinite(got[i])]
         assert not broken, (whole, part, broken)
     assert covered > 40
@@ -180,7 +185,8 @@ def test_a_proof_where_both_are_defined_passes_for_no_stronger_claim() -> None:
 
 def test_what_differs_elsewhere_too_is_not_accepted() -> None:
     verdict = commute.prove(library, without_scale, ignore_undefined=True)
-    assert verdict.kind == "REFUTED" and math.isfinite(verdict.counterexample.candidate)
+    assert verdict.kind == "REFUTED" and verdict.counterexample is not None
+    assert math.isfinite(verdict.counterexample.candidate)
     assert "equal except" not in commute.prove(library, without_scale).reason
 
 
@@ -351,7 +357,8 @@ def test_a_divisor_that_is_never_0_is_no_question() -> None:
 def test_a_candidate_that_raises_where_the_reference_does_not_is_refuted() -> None:
     for candidate, size in ((raises_at_one, 1), (by_a_logarithm, 1), (refuses_three, 3)):
         verdict = commute.prove(guarded_at_one, candidate)
-        assert verdict.kind == "REFUTED" and verdict.counterexample.sizes == {"n": size}, verdict
+        assert verdict.kind == "REFUTED" and verdict.counterexample is not None, verdict
+        assert verdict.counterexample.sizes == {"n": size}, verdict
         assert f"and the candidate raises {verdict.counterexample.raised}" in str(verdict)
         json.dumps(verdict.to_json(), allow_nan=False)
 
