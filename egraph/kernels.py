@@ -227,13 +227,3 @@ def _time(
     names = list(parts)
     fixed = machine.launch * np.where(split > 1, 2, 1) + machine.step * figures.rounds
     return fixed + stacked.max(0), joules, [names[k] for k in stacked.argmax(0)], levels
-
-
-def sizes_of(axes: Sequence[Axis], sizes: Mapping[str, int]) -> dict[Axis, int]:
-    """Each axis' size in numbers."""
-    return {a: a.size.at(sizes) for a in axes}
-
-
-def compulsory(forms: Forms, classes: Sequence[int], full: Mapping[Axis, int]) -> float:
-    """The values of some arrays, each once."""
-    return float(sum(prod(full[a] for a in forms.free[c]) for c in classes))

@@ -17,7 +17,6 @@ from commute.egraph.corrections import (
     Shifted,
     expand,
     later,
-    running,
     term_of,
 )
 from commute.egraph.folding import Prefix
@@ -175,11 +174,6 @@ class Running:
             part = values[i] if factor is ONE else mul(factor, values[i])
             result = part if result is None else add(result, part)
         return result if result is not None else ZERO
-
-    def running_values(self, values: Mapping[int, Term]) -> dict[str, Term]:
-        """Every running value by the name that bodies call it, given the states."""
-        named = {f"s{i}": t for i, t in values.items()}
-        return {running(c).attrs[0]: put_states(t, named) for c, t in self.results.items()}
 
     def ordered(self) -> list[int]:
         """The places of the states, each after those that its running values read."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from commute.lowering.registry import Unsupported
 from commute.theory.axes import Axis, Size
-from commute.theory.terms import Term, postorder
+from commute.theory.terms import Term
 
 CALLS = {
     "exp": "fexp", "log": "std::log", "sqrt": "std::sqrt", "sin": "std::sin", "cos": "std::cos", "tanh": "ftanh",
@@ -93,8 +93,3 @@ class Spelling:
         if place is None:
             return "0"
         return " * ".join(self.size(n) for n in t.attrs[2][place + 1 :]) or "1"
-
-
-def reads_of(t: Term) -> list[str]:
-    """The names of the arrays that a term reads."""
-    return list(dict.fromkeys(x.attrs[0] for x in postorder(t) if x.op == "input"))

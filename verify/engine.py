@@ -21,7 +21,7 @@ from commute.theory.terms import INT, ZERO, Term
 from commute.verify.ball import Undecided, balls
 from commute.verify.constants import depth, has_log, needed, powers
 from commute.verify.contract import contract
-from commute.verify.evaluate import BudgetExceeded, Unsupported, aligned, contraction, ordered, schedule
+from commute.verify.evaluate import BudgetExceeded, Unsupported, aligned, contraction, integers, ordered, schedule
 from commute.verify.exact_array import ExactArray, Space, maximum, minimum, where
 from commute.verify.primes import DEEPEST
 
@@ -49,7 +49,6 @@ SMALL = 4096
 """Sums of products of fewer elements than this, in one draw, are multiplied out."""
 
 _COMPARE = {"lt": np.less, "le": np.less_equal, "eq": np.equal}
-_INTEGER = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
 _REDUCE = {"sum": np.sum, "max": np.max, "min": np.min, "prod": np.prod}
 _WRAPS = 2**62
 
@@ -200,7 +199,7 @@ class Engine:
             if op in _COMPARE:
                 return _COMPARE[op](*args)
             if not _overflows(op, args):
-                return _integers(op, *args)
+                return integers(op, *args)
         if op in ("floordiv", "mod"):
             raise Unsupported(f"{op} beyond 64 bits or of real numbers")
         real = [self.real(a) for a in args]
@@ -304,13 +303,3 @@ def _sum_overflows(kind: str, value: Array, dim: int) -> bool:
     """Whether a sum or product of whole numbers along a dimension may not fit into 64 bits."""
     top, count = max(_largest(value), 1), value.shape[dim]
     return {"sum": top * count, "prod": top**count if top > 1 else 1}.get(kind, top) >= _WRAPS
-
-
-def _integers(op: str, x: Array, y: Array) -> Array:
-    x, y = (a.astype(np.int64) if a.dtype.kind == "b" else a for a in (x, y))
-    if op in _INTEGER:
-        return _INTEGER[op](x, y)
-    if op not in ("floordiv", "mod"):
-        raise Unsupported(op)
-    divisor = np.where(y == 0, 1, y)
-    return np.where(y == 0, 0, np.floor_divide(x, divisor) if op == "floordiv" else np.mod(x, divisor))

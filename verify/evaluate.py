@@ -269,7 +269,7 @@ class Reader:
         if len(args) == 1:
             return self.domain.unary(op, self.real(args[0]))
         if all(discrete) and not _overflows(op, args):
-            return _integers(op, *args)
+            return integers(op, *args)
         return self.domain.binary(op, *map(self.real, args))
 
     def reduction(self, t: Term) -> Array:
@@ -339,7 +339,8 @@ def _small_product(value: Array, dim: int) -> bool:
     return top ** value.shape[dim] < 2**62
 
 
-def _integers(op: str, x: Array, y: Array) -> Array:
+def integers(op: str, x: Array, y: Array) -> Array:
+    """A binary operator of whole numbers or truth values, total as `theory/ops.py` says: by 0, quotient and rest are 0."""
     x, y = (a.astype(np.int64) if a.dtype.kind == "b" else a for a in (x, y))
     if op in _INTEGER:
         return _INTEGER[op](x, y)
